@@ -1,0 +1,53 @@
+/** What a run emits, one JSON object per line of events.jsonl. `time` is milliseconds since the epoch. */
+export type RunEvent =
+  | { type: "run"; time: number; name: string; version: string; seed: number; device: Record<string, string | number> }
+  | { type: "stage-start"; time: number; stage: string; kind: StageKind; totalSteps: number }
+  | { type: "metrics"; time: number; stage: string; step: number; values: Record<string, number> }
+  | { type: "experts"; time: number; stage: string; step: number; layers: ExpertUse[] }
+  | { type: "checkpoint"; time: number; stage: string; step: number; path: string; best: boolean }
+  | { type: "evaluation"; time: number; stage: string; step: number; result: EvaluationSummary }
+  | { type: "stage-end"; time: number; stage: string; seconds: number }
+  | { type: "resume"; time: number; stage: string; step: number }
+  | { type: "warning"; time: number; stage: string; step: number; message: string }
+  | { type: "run-end"; time: number; seconds: number };
+
+export type StageKind = "baseline" | "pretrain" | "sft" | "rl" | "eval";
+
+/** How one layer's experts were used in one step. */
+export interface ExpertUse {
+  layer: number;
+  /** Token slots per expert. */
+  counts: number[];
+  /** counts / Σ counts. */
+  shares: number[];
+  /** Entropy of the shares in nats; log(experts) when even. */
+  entropy: number;
+  /** Largest share over the mean share; 1 when even. */
+  maxOverMean: number;
+}
+
+/** Accuracy of one stage on held-out problems. */
+export interface EvaluationSummary {
+  name: string;
+  accuracy: number;
+  ci95: [number, number];
+  formatAccuracy: number;
+  n: number;
+  seconds: number;
+}
+
+/** One attempt as kept in a run's attempts file (training) or samples file (evaluation). */
+export interface AttemptRecord {
+  stage: string;
+  step: number;
+  problem: string;
+  question: string;
+  gold: string;
+  completion: string;
+  answer: string | null;
+  stop: "eos" | "length";
+  tokens: number;
+  parts: Record<string, number | null>;
+  reward: number;
+  advantage: number | null;
+}
