@@ -9,43 +9,67 @@
 #include <cstddef>
 #include <cstdint>
 
+#define RECKON_INLINE inline __attribute__((always_inline))
+
 namespace reckon {
 
+// What the processor is driven with, weakest first. amx and avx512bf16 run the kernels compiled for avx512 and differ
+// from it in the matrix products alone.
+enum class IsaLevel : int { portable = 0, neon = 1, avx2 = 2, avx512 = 3, avx512bf16 = 4, amx = 5 };
+
+// Operand type of matrix products; they accumulate in f32 either way.
+enum class Precision : int { f32 = 0, bf16 = 1 };
+
 // The operands of one call, in the order of its signature in src/engine/kernels.ts: buffers, then numbers.
-// A buffer of mode `w` takes two words: its address, and a version that changes whenever its storage is written to.
+// A buffer takes one word, its address (0 when null); a buffer of mode `w` takes two: its address, then a version that
+// is never used twice and changes whenever its storage is written to.
 struct Arguments {
   const double* words;
   template <typename T = float>
-  T* buffer(int i) const { return reinterpret_cast<T*>(static_cast<uintptr_t>(words[i])); }
-  int64_t integer(int i) const { return static_cast<int64_t>(words[i]); }
-  double number(int i) const { return words[i]; }
+  RECKON_INLINE T* buffer(int i) const {
+    return reinterpret_cast<T*>(static_cast<uintptr_t>(words[i]));
+  }
+  RECKON_INLINE int64_t integer(int i) const { return static_cast<int64_t>(words[i]); }
+  RECKON_INLINE double number(int i) const { return words[i]; }
 };
 
 class Pool;
+class PackCache;
 
 // One thread's view of a running flush.
 struct Thread {
   int index;
   int count;
+  IsaLevel isaLevel;
+  Precision precision;
   Pool* pool;
-  // Waits for all threads; every thread must call it the same number of times in a call.
+  // Packed copies of weights; see pack-cache.h.
+  PackCache* packs;
+
+  // Waits for all threads; every thread must call it the same number of times in a call. What any of them wrote before
+  // is seen by all of them after. The runtime puts one at the end of every call, so a kernel needs none there.
   void barrier();
   // Scratch of at least `bytes`, 64-byte aligned, private to this thread, contents undefined, valid until the call ends
   // or the next request for the same slot (0..7).
   void* scratch(int slot, size_t bytes);
-  // Scratch shared by all threads (same address for all), contents undefined. Every thread must ask alike; contains a
-  // barrier.
+  // Scratch shared by all threads (same address for all), contents undefined; slots 0..7, apart from the private ones.
+  // Every thread must ask alike; contains a barrier.
   void* sharedScratch(int slot, size_t bytes);
   // Calls body(begin, end) for disjoint ranges that cover [0, n), at most `grain` long, taken from a shared counter.
-  // Every thread must call it alike. Ends with a barrier unless `wait` is false, when the next loop does not need this one.
+  // Every thread must call it alike. Ends with a barrier unless `wait` is false: when the next loop does not need this
+  // one, or when it is the last of the kernel.
   template <typename F>
-  void share(int64_t n, int64_t grain, F&& body, bool wait = true);
-  // The shared counter for the loop being run now; rotates so that the next loop finds a zeroed one.
+  RECKON_INLINE void share(int64_t n, int64_t grain, F&& body, bool wait = true);
+  // The shared counter for the loop being run now, at zero; rotates so that the next loop finds another.
   std::atomic<int64_t>* nextCounter();
+
+  // Bookkeeping of nextCounter: this thread's place in the ring, and loops begun since the last barrier.
+  uint32_t loop;
+  uint32_t loopsSinceBarrier;
 };
 
 template <typename F>
-void Thread::share(int64_t n, int64_t grain, F&& body, bool wait) {
+RECKON_INLINE void Thread::share(int64_t n, int64_t grain, F&& body, bool wait) {
   std::atomic<int64_t>* counter = nextCounter();
   for (;;) {
     int64_t begin = counter->fetch_add(grain, std::memory_order_relaxed);
@@ -58,8 +82,8 @@ void Thread::share(int64_t n, int64_t grain, F&& body, bool wait) {
 
 using Kernel = void (*)(const Arguments&, Thread&);
 
-// One row per kernel: its name and its signature, word for word as in src/engine/kernels.ts; the addon refuses to load
-// against a table that differs.
+// One row per kernel: its name and its signature, word for word as in src/engine/kernels.ts; the device refuses an addon
+// whose table differs.
 struct KernelEntry {
   const char* name;
   const char* signature;
