@@ -1,0 +1,76 @@
+import type { Parameter, Tape, Tensor } from "../tape.ts";
+
+/**
+ * Layer normalization: y = (x − mean) / sqrt(var + eps) · gain (+ bias), population variance. Keeps mean and 1/std.
+ *
+ * @param x f32 [T, D]
+ * @returns [T, D]
+ * @see arXiv:1607.06450
+ */
+export function layerNorm(
+  tape: Tape,
+  x: Tensor,
+  { gain, bias, eps }: { gain: Parameter; bias: Parameter | null; eps: number },
+): Tensor {
+  const { rows, width } = x;
+  const { device } = tape;
+  const y = tape.tensor(rows, width);
+  const mean = tape.tensor(rows, 1);
+  const rstd = tape.tensor(rows, 1);
+  tape.forward("layerNorm", {
+    x: x.buffer,
+    gain: gain.buffer,
+    bias: bias?.buffer ?? null,
+    y: y.buffer,
+    mean: mean.buffer,
+    rstd: rstd.buffer,
+    rows,
+    width,
+    eps,
+  });
+  tape.push(() => {
+    if (!y.gradient) return;
+    device.enqueue("layerNormBackward", {
+      dY: y.gradient,
+      x: x.buffer,
+      gain: gain.buffer,
+      mean: mean.buffer,
+      rstd: rstd.buffer,
+      dX: tape.claimZeroed(x),
+      dGain: gain.gradient,
+      dBias: bias?.gradient ?? null,
+      rows,
+      width,
+    });
+  });
+  return y;
+}
+
+/**
+ * Root-mean-square normalization: y = x / sqrt(mean(x²) + eps) · gain. Keeps 1/rms.
+ *
+ * @param x f32 [T, D]
+ * @returns [T, D]
+ * @see arXiv:1910.07467 eq. 4; eps is our addition
+ */
+export function rmsNorm(tape: Tape, x: Tensor, { gain, eps }: { gain: Parameter; eps: number }): Tensor {
+  const { rows, width } = x;
+  const { device } = tape;
+  const y = tape.tensor(rows, width);
+  const rstd = tape.tensor(rows, 1);
+  tape.forward("rmsNorm", { x: x.buffer, gain: gain.buffer, y: y.buffer, rstd: rstd.buffer, rows, width, eps });
+  tape.push(() => {
+    if (!y.gradient) return;
+    device.enqueue("rmsNormBackward", {
+      dY: y.gradient,
+      x: x.buffer,
+      gain: gain.buffer,
+      rstd: rstd.buffer,
+      dX: tape.claimZeroed(x),
+      dGain: gain.gradient,
+      rows,
+      width,
+    });
+  });
+  return y;
+}

@@ -1,0 +1,38 @@
+import type { DeviceBuffer } from "../device.ts";
+import type { Parameter, Tape, Tensor } from "../tape.ts";
+
+/**
+ * y[t] = scale · table[tokens[t]].
+ *
+ * @param table f32 [V, D]
+ * @param tokens i32 [T]
+ * @returns [T, D]
+ */
+export function embed(
+  tape: Tape,
+  table: Parameter,
+  { tokens, scale }: { tokens: DeviceBuffer; scale: number },
+): Tensor {
+  const rows = tokens.length;
+  const width = table.shape[1];
+  const y = tape.tensor(rows, width);
+  tape.forward("embed", { table: table.buffer, tokens, out: y.buffer, rows, width, scale });
+  tape.push(() => {
+    if (!y.gradient || !table.gradient) return;
+    tape.device.enqueue("embedBackward", { dOut: y.gradient, tokens, dTable: table.gradient, rows, width, scale });
+  });
+  return y;
+}
+
+/** y[r] = x[index[r]]; index (i32 [R]) may repeat, its rows' gradients then add up in order of r. */
+export function gatherRows(tape: Tape, x: Tensor, index: DeviceBuffer): Tensor {
+  const rows = index.length;
+  const { width } = x;
+  const y = tape.tensor(rows, width);
+  tape.forward("gatherRows", { x: x.buffer, index, out: y.buffer, rows, width });
+  tape.push(() => {
+    if (!y.gradient) return;
+    tape.device.enqueue("scatterAddRows", { x: y.gradient, index, out: tape.claimZeroed(x), rows, width });
+  });
+  return y;
+}

@@ -1,0 +1,131 @@
+import { ShapeError } from "../../base/errors.ts";
+import type { DeviceBuffer } from "../device.ts";
+import type { Parameter, Tape, Tensor } from "../tape.ts";
+
+/** Most logits held at once: 16 Mi elements (64 MiB), whatever the rows and the vocabulary. */
+const chunkElements = 2 ** 24;
+
+/** One log-probability and entropy per trained row, and the place to put the loss's derivatives with respect to them. */
+export interface TokenLogps {
+  /** f32 [R]. */
+  logps: DeviceBuffer;
+  /** f32 [R], nats. */
+  entropies: DeviceBuffer;
+  /** Sets what `tape.backward()` starts from. */
+  seed(dLogps: ArrayLike<number>, dEntropies: ArrayLike<number>): void;
+}
+
+/**
+ * Log-probability of targets[r] and entropy, of softmax(x[r] · wᵀ / temperature), in chunks of rows: logits of shape
+ * [R, V] are never kept; backward computes each chunk again.
+ *
+ * @param x f32 [R, D], trained rows only
+ * @param weight f32 [V, D]
+ * @param targets i32 [R]
+ * @param known logps and entropies that are known already (recorded by the sampler), so that forward is skipped
+ */
+export function tokenLogps(
+  tape: Tape,
+  x: Tensor,
+  {
+    weight,
+    targets,
+    temperature,
+    known = null,
+  }: {
+    weight: Parameter;
+    targets: DeviceBuffer;
+    temperature: number;
+    known?: { logps: DeviceBuffer; entropies: DeviceBuffer } | null;
+  },
+): TokenLogps {
+  const { rows, width: inner } = x;
+  const [vocabulary] = weight.shape;
+  if (targets.length !== rows)
+    throw new ShapeError(`tokenLogps: ${rows} rows need as many targets, got ${targets.length}`);
+  const { device, scope } = tape;
+  const chunkRows = Math.max(1, Math.min(rows, Math.floor(chunkElements / vocabulary)));
+  const logits = scope.temporary("f32", chunkRows * vocabulary);
+  const logps = known?.logps ?? scope.temporary("f32", rows);
+  const entropies = known?.entropies ?? scope.temporary("f32", rows);
+  const inverseTemperature = 1 / temperature;
+
+  const eachChunk = (body: (part: (buffer: DeviceBuffer, width: number) => DeviceBuffer, rows: number) => void) => {
+    for (let start = 0; start < rows; start += chunkRows) {
+      const count = Math.min(chunkRows, rows - start);
+      body((buffer, width) => device.view(buffer, start * width, count * width), count);
+    }
+  };
+  const computeLogits = (xPart: DeviceBuffer, count: number) =>
+    device.enqueue("linear", {
+      x: xPart,
+      w: weight.buffer,
+      bias: null,
+      residual: null,
+      y: logits,
+      rows: count,
+      inner,
+      outer: vocabulary,
+    });
+
+  if (!known)
+    eachChunk((part, count) => {
+      computeLogits(part(x.buffer, inner), count);
+      device.enqueue("tokenLogps", {
+        logits,
+        targets: part(targets, 1),
+        logps: part(logps, 1),
+        entropies: part(entropies, 1),
+        rows: count,
+        vocabulary,
+        inverseTemperature,
+      });
+    });
+
+  let derivatives: { dLogps: DeviceBuffer; dEntropies: DeviceBuffer } | null = null;
+  tape.push(() => {
+    if (!derivatives) return;
+    const { dLogps, dEntropies } = derivatives;
+    const { gradient, fresh } = tape.claim(x);
+    eachChunk((part, count) => {
+      const xPart = part(x.buffer, inner);
+      computeLogits(xPart, count);
+      device.enqueue("tokenLogpsBackward", {
+        logits,
+        targets: part(targets, 1),
+        entropies: part(entropies, 1),
+        dLogps: part(dLogps, 1),
+        dEntropies: part(dEntropies, 1),
+        rows: count,
+        vocabulary,
+        inverseTemperature,
+      });
+      if (weight.gradient)
+        device.enqueue("linearBackwardWeight", {
+          dY: logits,
+          x: xPart,
+          dW: weight.gradient,
+          rows: count,
+          inner,
+          outer: vocabulary,
+        });
+      device.enqueue("linearBackwardInput", {
+        dY: logits,
+        w: weight.buffer,
+        dX: part(gradient, inner),
+        rows: count,
+        inner,
+        outer: vocabulary,
+        accumulate: fresh ? 0 : 1,
+      });
+    });
+  });
+
+  return {
+    logps,
+    entropies,
+    seed(dLogps, dEntropies) {
+      derivatives = { dLogps: scope.upload("f32", dLogps), dEntropies: scope.upload("f32", dEntropies) };
+    },
+  };
+}

@@ -1,0 +1,143 @@
+import type { DeviceBuffer } from "./device.ts";
+import type { KernelArguments, KernelName } from "./kernels.ts";
+import type { Scope } from "./scope.ts";
+import { Tape, type Tensor } from "./tape.ts";
+
+/** `all`: every activation stays, so backward can follow without a second forward pass; `keys`: only keys and values. */
+export type Keeping = "all" | "keys";
+
+/**
+ * A forward pass whose rows come in pieces: the prompts first, then one row per active attempt for each sampled token.
+ * The k-th tensor of every piece is a range of rows of one tensor with room for all pieces, so keys and values need no
+ * separate cache, and after the last piece the activations are those of one forward pass over all rows: kernels are
+ * batch-invariant, so they are the same bits. `adopt` then walks the model once without computing and gives back a
+ * recording tape over the whole tensors.
+ *
+ * What is not row by row (rows sorted by expert) is recomputed by `adopt`.
+ */
+export class PiecewiseTape extends Tape {
+  private readonly pieceScope: Scope;
+  private readonly stepScope: Scope;
+  private readonly capacity: number;
+  private readonly keeping: Keeping;
+  private readonly wholes: Tensor[] = [];
+  private readonly wholeOf = new Map<Tensor, Tensor>();
+  private start = 0;
+  private rows = 0;
+  private next = 0;
+  private keepDepth = 0;
+  private looseDepth = 0;
+
+  /**
+   * @param scopes `step` holds what outlives a piece, `piece` is ended at each new piece
+   * @param options capacity: rows of all pieces together, at most
+   */
+  constructor(scopes: { step: Scope; piece: Scope }, options: { capacity: number; keeping: Keeping }) {
+    super(scopes.piece, { recording: false });
+    this.stepScope = scopes.step;
+    this.pieceScope = scopes.piece;
+    this.capacity = options.capacity;
+    this.keeping = options.keeping;
+  }
+
+  /** Begins the next piece: `rows` rows after those of the last one. Temporaries of the last piece are gone. */
+  beginPiece(rows: number): void {
+    this.pieceScope.end();
+    this.start += this.rows;
+    this.rows = rows;
+    this.next = 0;
+    this.wholeOf.clear();
+  }
+
+  /** Rows so far, this piece included. */
+  get filled(): number {
+    return this.start + this.rows;
+  }
+
+  override tensor(rows: number, width: number): Tensor {
+    const persists = this.looseDepth === 0 && (this.keeping === "all" || this.keepDepth > 0);
+    if (!persists) return super.tensor(rows, width);
+    const index = this.next++;
+    const whole = (this.wholes[index] ??= {
+      buffer: this.stepScope.temporary("f32", this.capacity * width),
+      rows: this.capacity,
+      width,
+      gradient: null,
+    });
+    const piece: Tensor = {
+      buffer: this.device.view(whole.buffer, this.start * width, rows * width),
+      rows,
+      width,
+      gradient: null,
+    };
+    this.wholeOf.set(piece, whole);
+    return piece;
+  }
+
+  override regrouped<T>(ops: () => T): T {
+    this.looseDepth++;
+    try {
+      return ops();
+    } finally {
+      this.looseDepth--;
+    }
+  }
+
+  override kept(ops: () => Tensor): Tensor {
+    this.keepDepth++;
+    try {
+      return ops();
+    } finally {
+      this.keepDepth--;
+    }
+  }
+
+  override whole(x: Tensor): Tensor {
+    return this.wholeOf.get(x) ?? x;
+  }
+
+  /** A recording tape on which the same model call, over all rows so far, finds its activations already computed. */
+  adopt(): Tape {
+    if (this.keeping !== "all") throw new Error("only a tape that keeps all activations can be adopted");
+    this.pieceScope.end();
+    return new AdoptedTape(this.stepScope, this.wholes, this.filled);
+  }
+}
+
+/** Hands out tensors that are computed already, in the order they were made; forward kernels are skipped. */
+class AdoptedTape extends Tape {
+  private readonly wholes: Tensor[];
+  private readonly rows: number;
+  private next = 0;
+  private looseDepth = 0;
+
+  constructor(scope: Scope, wholes: Tensor[], rows: number) {
+    super(scope, { recording: true });
+    this.wholes = wholes;
+    this.rows = rows;
+  }
+
+  override tensor(rows: number, width: number): Tensor {
+    if (this.looseDepth > 0 || this.next >= this.wholes.length) return super.tensor(rows, width);
+    const whole = this.wholes[this.next++];
+    return {
+      buffer: this.device.view(whole.buffer, 0, this.rows * whole.width),
+      rows: this.rows,
+      width: whole.width,
+      gradient: null,
+    };
+  }
+
+  override forward<N extends KernelName>(kernel: N, args: KernelArguments<N, DeviceBuffer>): void {
+    if (this.looseDepth > 0) super.forward(kernel, args);
+  }
+
+  override regrouped<T>(ops: () => T): T {
+    this.looseDepth++;
+    try {
+      return ops();
+    } finally {
+      this.looseDepth--;
+    }
+  }
+}
