@@ -1,0 +1,21 @@
+import type { Operands } from "./operand.ts";
+
+/** out[i] = value. */
+export function fill({ out, count, value }: Operands<"fill">): void {
+  out.fill(value, 0, count);
+}
+
+/** out[i] = x[i]. */
+export function copy({ x, out, count }: Operands<"copy">): void {
+  for (let i = 0; i < count; i++) out[i] = x[i];
+}
+
+/** out[i] += scale · x[i]. */
+export function addScaled({ x, out, count, scale }: Operands<"addScaled">): void {
+  for (let i = 0; i < count; i++) out[i] += scale * x[i];
+}
+
+/** out[i] = a[i] + scale · b[i]. */
+export function add({ a, b, out, count, scale }: Operands<"add">): void {
+  for (let i = 0; i < count; i++) out[i] = a[i] + scale * b[i];
+}

@@ -1,0 +1,67 @@
+import type { KernelName } from "../../kernels.ts";
+import { gelu, geluBackward, swiglu, swigluBackward } from "./activation.ts";
+import { attention, attentionBackward } from "./attention.ts";
+import { add, addScaled, copy, fill } from "./elementwise.ts";
+import {
+  groupedColumnSum,
+  groupedLinear,
+  groupedLinearBackwardInput,
+  groupedLinearBackwardWeight,
+  linear,
+  linearBackwardInput,
+  linearBackwardWeight,
+} from "./matrix.ts";
+import { moeCombine, moeCombineBackward, moeGather, moeGatherBackward, moeRoute, moeRouteBackward } from "./moe.ts";
+import { moeBalance, moeBalanceBackward } from "./moe-balance.ts";
+import { layerNorm, layerNormBackward, rmsNorm, rmsNormBackward } from "./norm.ts";
+import type { ReferenceKernel } from "./operand.ts";
+import { adamw, sumSquares } from "./optimizer.ts";
+import { rotary } from "./rotary.ts";
+import { columnSum, embed, embedBackward, gatherRows, scatterAddRows, scatterRows } from "./rows.ts";
+import { sample } from "./sample.ts";
+import { tokenLogps, tokenLogpsBackward } from "./token-logps.ts";
+
+/** The definition of every kernel of the contract; a kernel without one does not compile. */
+export const referenceKernels: { readonly [N in KernelName]: ReferenceKernel<N> } = {
+  fill,
+  copy,
+  addScaled,
+  add,
+  embed,
+  embedBackward,
+  gatherRows,
+  scatterAddRows,
+  scatterRows,
+  linear,
+  linearBackwardInput,
+  linearBackwardWeight,
+  columnSum,
+  groupedLinear,
+  groupedLinearBackwardInput,
+  groupedLinearBackwardWeight,
+  groupedColumnSum,
+  layerNorm,
+  layerNormBackward,
+  rmsNorm,
+  rmsNormBackward,
+  rotary,
+  attention,
+  attentionBackward,
+  gelu,
+  geluBackward,
+  swiglu,
+  swigluBackward,
+  moeRoute,
+  moeGather,
+  moeGatherBackward,
+  moeCombine,
+  moeCombineBackward,
+  moeRouteBackward,
+  moeBalance,
+  moeBalanceBackward,
+  tokenLogps,
+  tokenLogpsBackward,
+  sample,
+  sumSquares,
+  adamw,
+};

@@ -1,0 +1,173 @@
+import type { KernelArguments, KernelName } from "../../kernels.ts";
+
+/** Elements a call needs in each of its buffers; a buffer left out has a size only its indices know. */
+type Sizes<N extends KernelName> = (numbers: KernelArguments<N, never>) => Partial<Record<string, number>>;
+
+/** What the shapes in the contract come to, so that a call with operands too small is refused instead of reading NaN. */
+export const operandSizes: { readonly [N in KernelName]: Sizes<N> } = {
+  fill: ({ count }) => ({ out: count }),
+  copy: ({ count }) => ({ x: count, out: count }),
+  addScaled: ({ count }) => ({ x: count, out: count }),
+  add: ({ count }) => ({ a: count, b: count, out: count }),
+
+  embed: ({ rows, width }) => ({ tokens: rows, out: rows * width }),
+  embedBackward: ({ rows, width }) => ({ tokens: rows, dOut: rows * width }),
+  gatherRows: ({ rows, width }) => ({ index: rows, out: rows * width }),
+  scatterAddRows: ({ rows, width }) => ({ index: rows, x: rows * width }),
+  scatterRows: ({ rows, width }) => ({ index: rows, x: rows * width }),
+
+  linear: ({ rows, inner, outer }) => ({
+    x: rows * inner,
+    w: outer * inner,
+    bias: outer,
+    residual: rows * outer,
+    y: rows * outer,
+  }),
+  linearBackwardInput: ({ rows, inner, outer }) => ({ dY: rows * outer, w: outer * inner, dX: rows * inner }),
+  linearBackwardWeight: ({ rows, inner, outer }) => ({ dY: rows * outer, x: rows * inner, dW: outer * inner }),
+  columnSum: ({ rows, width }) => ({ x: rows * width, out: width }),
+
+  groupedLinear: ({ rows, inner, outer, experts }) => ({
+    x: rows * inner,
+    w: experts * outer * inner,
+    bias: experts * outer,
+    offsets: experts + 1,
+    y: rows * outer,
+  }),
+  groupedLinearBackwardInput: ({ rows, inner, outer, experts }) => ({
+    dY: rows * outer,
+    w: experts * outer * inner,
+    offsets: experts + 1,
+    dX: rows * inner,
+  }),
+  groupedLinearBackwardWeight: ({ rows, inner, outer, experts }) => ({
+    dY: rows * outer,
+    x: rows * inner,
+    offsets: experts + 1,
+    dW: experts * outer * inner,
+  }),
+  groupedColumnSum: ({ rows, width, experts }) => ({
+    x: rows * width,
+    offsets: experts + 1,
+    out: experts * width,
+  }),
+
+  layerNorm: ({ rows, width }) => ({
+    x: rows * width,
+    gain: width,
+    bias: width,
+    y: rows * width,
+    mean: rows,
+    rstd: rows,
+  }),
+  layerNormBackward: ({ rows, width }) => ({
+    dY: rows * width,
+    x: rows * width,
+    gain: width,
+    mean: rows,
+    rstd: rows,
+    dX: rows * width,
+    dGain: width,
+    dBias: width,
+  }),
+  rmsNorm: ({ rows, width }) => ({ x: rows * width, gain: width, y: rows * width, rstd: rows }),
+  rmsNormBackward: ({ rows, width }) => ({
+    dY: rows * width,
+    x: rows * width,
+    gain: width,
+    rstd: rows,
+    dX: rows * width,
+    dGain: width,
+  }),
+  rotary: ({ rows, heads, headDim }) => ({
+    x: rows * heads * headDim,
+    positions: rows,
+    y: rows * heads * headDim,
+  }),
+
+  attention: ({ count, heads }) => ({ segments: count * 6, slopes: heads }),
+  attentionBackward: ({ rows, count, heads, kvHeads, headDim }) => ({
+    dOut: rows * heads * headDim,
+    q: rows * heads * headDim,
+    k: rows * kvHeads * headDim,
+    v: rows * kvHeads * headDim,
+    out: rows * heads * headDim,
+    lse: rows * heads,
+    segments: count * 6,
+    slopes: heads,
+    dQ: rows * heads * headDim,
+    dK: rows * kvHeads * headDim,
+    dV: rows * kvHeads * headDim,
+  }),
+
+  gelu: ({ count }) => ({ x: count, y: count }),
+  geluBackward: ({ count }) => ({ dY: count, x: count, dX: count }),
+  swiglu: ({ count }) => ({ gate: count, up: count, y: count }),
+  swigluBackward: ({ count }) => ({ dY: count, gate: count, up: count, dGate: count, dUp: count }),
+
+  moeRoute: ({ rows, experts, active }) => ({
+    logits: rows * experts,
+    expertIds: rows * active,
+    weights: rows * active,
+    offsets: experts + 1,
+    order: rows * active,
+    inverse: rows * active,
+  }),
+  moeGather: ({ rows, width, active }) => ({ x: rows * width, order: rows * active, out: rows * active * width }),
+  moeGatherBackward: ({ rows, width, active }) => ({
+    dOut: rows * active * width,
+    inverse: rows * active,
+    dX: rows * width,
+  }),
+  moeCombine: ({ rows, width, active }) => ({
+    x: rows * active * width,
+    weights: rows * active,
+    inverse: rows * active,
+    residual: rows * width,
+    y: rows * width,
+  }),
+  moeCombineBackward: ({ rows, width, active }) => ({
+    dY: rows * width,
+    x: rows * active * width,
+    weights: rows * active,
+    order: rows * active,
+    inverse: rows * active,
+    dX: rows * active * width,
+    dWeights: rows * active,
+  }),
+  moeRouteBackward: ({ rows, experts, active }) => ({
+    dWeights: rows * active,
+    weights: rows * active,
+    expertIds: rows * active,
+    dLogits: rows * experts,
+  }),
+  moeBalance: ({ rows, experts }) => ({
+    logits: rows * experts,
+    offsets: experts + 1,
+    probabilities: experts,
+    fractions: experts,
+  }),
+  moeBalanceBackward: ({ rows, experts }) => ({
+    logits: rows * experts,
+    fractions: experts,
+    dLogits: rows * experts,
+  }),
+
+  tokenLogps: ({ rows, vocabulary }) => ({
+    logits: rows * vocabulary,
+    targets: rows,
+    logps: rows,
+    entropies: rows,
+  }),
+  tokenLogpsBackward: ({ rows, vocabulary }) => ({
+    logits: rows * vocabulary,
+    targets: rows,
+    entropies: rows,
+    dLogps: rows,
+    dEntropies: rows,
+  }),
+  sample: ({ rows, vocabulary }) => ({ logits: rows * vocabulary, uniforms: rows, tokens: rows }),
+
+  sumSquares: ({ count }) => ({ x: count, out: 1 }),
+  adamw: ({ count }) => ({ param: count, grad: count, m: count, v: count, decay: count }),
+};
