@@ -1,0 +1,115 @@
+import { ConfigError } from "../base/errors.ts";
+
+/** Everything that decides a decoder's shape. Sizes count elements. */
+export interface DecoderConfig {
+  vocabularySize: number;
+  /** D, the residual stream. */
+  width: number;
+  layers: number;
+  /** H query heads. */
+  heads: number;
+  /** Heads of keys and values; divides heads. */
+  kvHeads: number;
+  headDim: number;
+  /** F, of the block or of each expert. */
+  feedForward: number;
+  /** E, 0: a plain feed-forward block. */
+  experts: number;
+  /** Experts each token uses; 0 without experts. */
+  activeExperts: number;
+  norm: "layer" | "rms";
+  normEps: number;
+  /** A norm before the output head. */
+  finalNorm: boolean;
+  positions: "alibi" | "rotary";
+  /** θ of rotary positions. */
+  rotaryTheta: number;
+  /** Longest sequence rotary tables are made for. */
+  maxPositions: number;
+  activation: "gelu" | "swiglu";
+  /** Bias in linear layers. */
+  bias: boolean;
+  /** The output head is the embedding. */
+  tiedOutput: boolean;
+  /** Multiplies embeddings. */
+  embeddingScale: number;
+  /** Standard deviation of fresh weights; null: 1/sqrt(inner), residual outputs also divided by sqrt(2·layers). */
+  initialDeviation: number | null;
+}
+
+/** MathFormer's four sizes: width, heads, feed-forward, layers. */
+export const mathFormerSizes = {
+  tiny: { width: 32, heads: 2, feedForward: 128, layers: 2 },
+  small: { width: 64, heads: 4, feedForward: 256, layers: 4 },
+  medium: { width: 512, heads: 8, feedForward: 2048, layers: 8 },
+  large: { width: 768, heads: 8, feedForward: 3072, layers: 8 },
+} as const;
+
+export type MathFormerSize = keyof typeof mathFormerSizes;
+
+/** What a recipe may say of a MathFormer; what it leaves out comes from `size`. */
+export interface MathFormerOptions {
+  size: MathFormerSize;
+  width?: number;
+  heads?: number;
+  feedForward?: number;
+  layers?: number;
+  experts?: number;
+  activeExperts?: number;
+  finalNorm?: boolean;
+  /** `mathformer`: layer norm, ALiBi, GELU, biases; `llama`: RMS norm, rotary positions, SwiGLU, no biases. */
+  block?: "mathformer" | "llama";
+}
+
+/**
+ * MathFormer: decoder-only, pre-norm, ALiBi, GELU, embedding × √width, untied output.
+ *
+ * @throws ConfigError when heads do not divide width, or experts and activeExperts do not fit each other
+ */
+export function mathFormer(options: MathFormerOptions, vocabularySize: number): DecoderConfig {
+  const size = { ...mathFormerSizes[options.size] };
+  const width = options.width ?? size.width;
+  const heads = options.heads ?? size.heads;
+  const experts = options.experts ?? 0;
+  const llama = options.block === "llama";
+  const config: DecoderConfig = {
+    vocabularySize,
+    width,
+    layers: options.layers ?? size.layers,
+    heads,
+    kvHeads: heads,
+    headDim: width / heads,
+    feedForward: options.feedForward ?? size.feedForward,
+    experts,
+    activeExperts: experts === 0 ? 0 : (options.activeExperts ?? Math.min(2, experts)),
+    norm: llama ? "rms" : "layer",
+    normEps: 1e-5,
+    finalNorm: options.finalNorm ?? llama,
+    positions: llama ? "rotary" : "alibi",
+    rotaryTheta: 10000,
+    maxPositions: 2048,
+    activation: llama ? "swiglu" : "gelu",
+    bias: !llama,
+    tiedOutput: false,
+    embeddingScale: Math.sqrt(width),
+    initialDeviation: null,
+  };
+  checkDecoderConfig(config);
+  return config;
+}
+
+/** @throws ConfigError listing every field that does not fit */
+export function checkDecoderConfig(config: DecoderConfig): void {
+  const problems: string[] = [];
+  const { width, heads, kvHeads, headDim, experts, activeExperts } = config;
+  for (const field of ["vocabularySize", "width", "layers", "heads", "kvHeads", "headDim", "feedForward"] as const)
+    if (!Number.isInteger(config[field]) || config[field] < 1)
+      problems.push(`${field}: expected a whole number of at least 1, got ${config[field]}`);
+  if (width % heads !== 0) problems.push(`heads: ${heads} must divide width ${width}`);
+  if (heads % kvHeads !== 0) problems.push(`kvHeads: ${kvHeads} must divide heads ${heads}`);
+  if (config.positions === "rotary" && headDim % 2 !== 0)
+    problems.push(`headDim: rotary positions need an even number, got ${headDim}`);
+  if (experts !== 0 && (activeExperts < 1 || activeExperts > experts))
+    problems.push(`activeExperts: expected 1 to experts (${experts}), got ${activeExperts}`);
+  if (problems.length > 0) throw new ConfigError(`model: ${problems.join("; ")}`);
+}

@@ -1,0 +1,61 @@
+import type { Rng } from "../base/rng.ts";
+import type { ParameterDefinition } from "../engine/parameters.ts";
+import type { DecoderConfig } from "./config.ts";
+
+const ones = (values: Float32Array) => void values.fill(1);
+const zeros = (values: Float32Array) => void values.fill(0);
+
+/**
+ * Names, shapes and starting values of a decoder's parameters, in the order they are stored. Matrices are [outer, inner]
+ * as in PyTorch. Normal weights; gains 1, biases 0; weight decay pulls on matrices only.
+ */
+export function decoderParameters(config: DecoderConfig, rng: Rng): ParameterDefinition[] {
+  const { width, layers, heads, kvHeads, headDim, feedForward, experts, vocabularySize, bias } = config;
+  const definitions: ParameterDefinition[] = [];
+
+  const matrix = (name: string, shape: number[], { residual = false } = {}) => {
+    const inner = shape[shape.length - 1];
+    const deviation = config.initialDeviation ?? 1 / Math.sqrt(inner * (residual ? 2 * layers : 1));
+    definitions.push({
+      name,
+      shape,
+      decays: true,
+      initialize: (values) => {
+        for (let i = 0; i < values.length; i++) values[i] = rng.normal() * deviation;
+      },
+    });
+  };
+  const vector = (name: string, shape: number[], initialize: (values: Float32Array) => void) =>
+    definitions.push({ name, shape, initialize, decays: false });
+  const linear = (name: string, outer: number, inner: number, options = {}) => {
+    matrix(`${name}.weight`, [outer, inner], options);
+    if (bias) vector(`${name}.bias`, [outer], zeros);
+  };
+  const grouped = (name: string, outer: number, inner: number, options = {}) => {
+    matrix(`${name}.weight`, [experts, outer, inner], options);
+    if (bias) vector(`${name}.bias`, [experts, outer], zeros);
+  };
+  const norm = (name: string) => {
+    vector(`${name}.weight`, [width], ones);
+    if (config.norm === "layer") vector(`${name}.bias`, [width], zeros);
+  };
+
+  matrix("embedding.weight", [vocabularySize, width]);
+  for (let layer = 0; layer < layers; layer++) {
+    const at = `layers.${layer}`;
+    norm(`${at}.attentionNorm`);
+    linear(`${at}.query`, heads * headDim, width);
+    linear(`${at}.key`, kvHeads * headDim, width);
+    linear(`${at}.value`, kvHeads * headDim, width);
+    linear(`${at}.attentionOutput`, width, heads * headDim, { residual: true });
+    norm(`${at}.feedForwardNorm`);
+    const add = experts > 0 ? grouped : linear;
+    if (experts > 0) matrix(`${at}.router.weight`, [experts, width]);
+    if (config.activation === "swiglu") add(`${at}.gate`, feedForward, width);
+    add(`${at}.up`, feedForward, width);
+    add(`${at}.down`, width, feedForward, { residual: true });
+  }
+  if (config.finalNorm) norm("finalNorm");
+  if (!config.tiedOutput) matrix("output.weight", [vocabularySize, width]);
+  return definitions;
+}
