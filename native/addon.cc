@@ -1,0 +1,253 @@
+// What JavaScript sees: one device per handle, raw addresses as numbers, command streams as Float64Arrays.
+// src/engine/devices/native/ is its only caller and checks operands; here they are only asserted.
+#include <node_api.h>
+
+#include <cstring>
+#include <exception>
+#include <string>
+#include <unordered_map>
+
+#include "isa.h"
+#include "memory.h"
+#include "pool.h"
+#include "table.h"
+
+namespace reckon {
+namespace {
+
+// A pool and the tensors' memory. Whatever JavaScript forgot to free goes with it.
+struct Device {
+  Device(int threads, IsaLevel level, Precision precision) : pool(new Pool(threads, level, precision)) {}
+  ~Device() { close(); }
+
+  void close() {
+    pool.reset();
+    for (const auto& [memory, bytes] : blocks) release(memory, bytes);
+    blocks.clear();
+  }
+
+  std::unique_ptr<Pool> pool;
+  std::unordered_map<void*, size_t> blocks;
+};
+
+napi_value fail(napi_env env, const std::string& message) {
+  napi_throw_error(env, nullptr, message.c_str());
+  return nullptr;
+}
+
+napi_value number(napi_env env, double value) {
+  napi_value result;
+  napi_create_double(env, value, &result);
+  return result;
+}
+
+napi_value text(napi_env env, const std::string& value) {
+  napi_value result;
+  napi_create_string_utf8(env, value.data(), value.size(), &result);
+  return result;
+}
+
+napi_value truth(napi_env env, bool value) {
+  napi_value result;
+  napi_get_boolean(env, value, &result);
+  return result;
+}
+
+// The arguments of a call from JavaScript.
+template <size_t N>
+struct Call {
+  Call(napi_env env, napi_callback_info info) : env(env) {
+    size_t count = N;
+    napi_get_cb_info(env, info, &count, values, nullptr, nullptr);
+  }
+
+  double number(size_t i) const {
+    double value = 0;
+    napi_get_value_double(env, values[i], &value);
+    return value;
+  }
+  void* address(size_t i) const { return reinterpret_cast<void*>(static_cast<uintptr_t>(number(i))); }
+  size_t size(size_t i) const { return static_cast<size_t>(number(i)); }
+
+  // Null, with an exception set, for anything but the handle of an open device.
+  Device* device() const {
+    void* pointer = nullptr;
+    napi_valuetype type;
+    if (napi_typeof(env, values[0], &type) == napi_ok && type == napi_external) {
+      napi_get_value_external(env, values[0], &pointer);
+    }
+    Device* device = static_cast<Device*>(pointer);
+    if (device && device->pool) return device;
+    fail(env, "not an open device");
+    return nullptr;
+  }
+
+  // The bytes of a typed array; null, with an exception set, for anything else.
+  void* bytes(size_t i, size_t* length) const {
+    napi_typedarray_type type;
+    size_t elements, offset;
+    void* data;
+    napi_value buffer;
+    if (napi_get_typedarray_info(env, values[i], &type, &elements, &data, &buffer, &offset) != napi_ok) {
+      fail(env, "not a typed array");
+      return nullptr;
+    }
+    static const uint8_t widths[] = {1, 1, 1, 2, 2, 4, 4, 4, 8, 8, 8};
+    *length = elements * (type < sizeof(widths) ? widths[type] : 1);
+    // An empty array may have no memory; callers tell failure by null.
+    return data ? data : const_cast<uint8_t*>(widths);
+  }
+
+  napi_env env;
+  napi_value values[N];
+};
+
+// levels() → [{ level, name, available, reason }], strongest first.
+napi_value levels(napi_env env, napi_callback_info) {
+  napi_value result;
+  napi_create_array(env, &result);
+  uint32_t i = 0;
+  for (const LevelState& state : isaLevels()) {
+    napi_value row;
+    napi_create_object(env, &row);
+    napi_set_named_property(env, row, "level", number(env, static_cast<int>(state.level)));
+    napi_set_named_property(env, row, "name", text(env, state.name));
+    napi_set_named_property(env, row, "available", truth(env, state.available));
+    napi_set_named_property(env, row, "reason", text(env, state.reason));
+    napi_set_element(env, result, i++, row);
+  }
+  return result;
+}
+
+// probe(level) → whether its instructions execute.
+napi_value probe(napi_env env, napi_callback_info info) {
+  const Call<1> call(env, info);
+  return truth(env, probeLevel(static_cast<IsaLevel>(call.number(0))));
+}
+
+// signatures() → ["name: signature"], in the numbering of command streams.
+napi_value signatures(napi_env env, napi_callback_info) {
+  size_t count;
+  const KernelEntry* table = tableFor(IsaLevel::portable, &count);
+  napi_value result;
+  napi_create_array(env, &result);
+  for (size_t i = 0; i < count; i++) {
+    napi_set_element(env, result, static_cast<uint32_t>(i), text(env, std::string(table[i].name) + ": " + table[i].signature));
+  }
+  return result;
+}
+
+// open(level, threads, precision) → handle.
+napi_value open(napi_env env, napi_callback_info info) {
+  const Call<3> call(env, info);
+  Device* device = nullptr;
+  try {
+    device = new Device(static_cast<int>(call.number(1)), static_cast<IsaLevel>(call.number(0)),
+                        static_cast<Precision>(call.number(2)));
+  } catch (const std::exception& error) {
+    return fail(env, error.what());
+  }
+  napi_value handle;
+  const auto finalize = [](napi_env, void* data, void*) { delete static_cast<Device*>(data); };
+  if (napi_create_external(env, device, finalize, nullptr, &handle) != napi_ok) {
+    delete device;
+    return fail(env, "no handle for the device");
+  }
+  return handle;
+}
+
+// close(handle): frees everything, stops the threads.
+napi_value close(napi_env env, napi_callback_info info) {
+  const Call<1> call(env, info);
+  if (Device* device = call.device()) device->close();
+  return nullptr;
+}
+
+// allocate(handle, bytes) → address of zeroed memory, 0 when there is none.
+napi_value allocate(napi_env env, napi_callback_info info) {
+  const Call<2> call(env, info);
+  Device* device = call.device();
+  if (!device) return nullptr;
+  void* memory = reserve(call.size(1));
+  if (memory) device->blocks.emplace(memory, call.size(1));
+  return number(env, static_cast<double>(reinterpret_cast<uintptr_t>(memory)));
+}
+
+// free(handle, address): what allocate gave.
+napi_value freeBlock(napi_env env, napi_callback_info info) {
+  const Call<2> call(env, info);
+  Device* device = call.device();
+  if (!device) return nullptr;
+  const auto block = device->blocks.find(call.address(1));
+  if (block == device->blocks.end()) return fail(env, "not an allocated address");
+  release(block->first, block->second);
+  device->blocks.erase(block);
+  return nullptr;
+}
+
+// dropPacked(handle, address, bytes): forgets the packed copies of the weights in this range.
+napi_value dropPacked(napi_env env, napi_callback_info info) {
+  const Call<3> call(env, info);
+  if (Device* device = call.device()) device->pool->packs().drop(call.address(1), call.size(2));
+  return nullptr;
+}
+
+// write(handle, address, typedArray): copies all of the array's bytes to the address.
+napi_value write(napi_env env, napi_callback_info info) {
+  const Call<3> call(env, info);
+  size_t length;
+  const void* data = call.device() ? call.bytes(2, &length) : nullptr;
+  if (data) std::memcpy(call.address(1), data, length);
+  return nullptr;
+}
+
+// read(handle, address, typedArray): fills the array from the address.
+napi_value read(napi_env env, napi_callback_info info) {
+  const Call<3> call(env, info);
+  size_t length;
+  void* data = call.device() ? call.bytes(2, &length) : nullptr;
+  if (data) std::memcpy(data, call.address(1), length);
+  return nullptr;
+}
+
+// run(handle, stream, words) → undefined; or, when it stopped early, { message, bytes } (see Failure).
+napi_value run(napi_env env, napi_callback_info info) {
+  const Call<3> call(env, info);
+  Device* device = call.device();
+  size_t length;
+  const void* stream = device ? call.bytes(1, &length) : nullptr;
+  if (!stream || device->pool->run(static_cast<const double*>(stream), call.size(2))) return nullptr;
+  const Failure& failure = device->pool->failure();
+  napi_value result;
+  napi_create_object(env, &result);
+  napi_set_named_property(env, result, "message", text(env, failure.message));
+  napi_set_named_property(env, result, "bytes", number(env, static_cast<double>(failure.bytes)));
+  return result;
+}
+
+// overhead(handle) → bytes of scratch and packed weights.
+napi_value overhead(napi_env env, napi_callback_info info) {
+  const Call<1> call(env, info);
+  Device* device = call.device();
+  return device ? number(env, static_cast<double>(device->pool->overheadBytes())) : nullptr;
+}
+
+napi_value initialize(napi_env env, napi_value exports) {
+  const napi_property_descriptor properties[] = {
+#define RECKON_METHOD(name, function) {name, nullptr, function, nullptr, nullptr, nullptr, napi_enumerable, nullptr}
+      RECKON_METHOD("levels", levels),         RECKON_METHOD("probe", probe),
+      RECKON_METHOD("signatures", signatures), RECKON_METHOD("open", open),
+      RECKON_METHOD("close", close),           RECKON_METHOD("allocate", allocate),
+      RECKON_METHOD("free", freeBlock),        RECKON_METHOD("dropPacked", dropPacked),
+      RECKON_METHOD("write", write),           RECKON_METHOD("read", read),
+      RECKON_METHOD("run", run),               RECKON_METHOD("overhead", overhead),
+#undef RECKON_METHOD
+  };
+  napi_define_properties(env, exports, sizeof(properties) / sizeof(properties[0]), properties);
+  return exports;
+}
+
+}  // namespace
+}  // namespace reckon
+
+NAPI_MODULE_INIT() { return reckon::initialize(env, exports); }

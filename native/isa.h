@@ -1,0 +1,26 @@
+// Which instruction sets this processor, this system and this addon can use together.
+#pragma once
+#include <string>
+#include <vector>
+
+#include "runtime.h"
+
+namespace reckon {
+
+struct LevelState {
+  IsaLevel level;
+  const char* name;
+  // The processor lists it, the system saves its registers, and the compiler that built the addon knew it.
+  bool available;
+  // Why it is not available; empty when it is.
+  std::string reason;
+};
+
+// All levels of this architecture, strongest first. The first call asks Linux for the AMX tile registers.
+const std::vector<LevelState>& isaLevels();
+
+// Whether the instructions of a level execute although the processor does not list them (some hypervisors hide
+// instructions without disabling them): runs one under a handler for illegal instructions. Not thread-safe.
+bool probeLevel(IsaLevel level);
+
+}  // namespace reckon

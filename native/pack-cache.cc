@@ -1,0 +1,62 @@
+#include "pack-cache.h"
+
+#include "memory.h"
+
+namespace reckon {
+
+PackCache::~PackCache() {
+  for (auto& [key, entry] : entries_) release(entry.copy, entry.bytes);
+}
+
+size_t PackCache::Hash::operator()(const PackKey& key) const {
+  uint64_t hash = reinterpret_cast<uintptr_t>(key.weight);
+  for (int64_t part : {static_cast<int64_t>(key.kind), key.rows, key.columns, key.count}) {
+    hash = (hash ^ static_cast<uint64_t>(part)) * 0x9e3779b97f4a7c15u;
+    hash ^= hash >> 32;
+  }
+  return static_cast<size_t>(hash);
+}
+
+void* PackCache::find(const PackKey& key, double version) const {
+  const auto found = entries_.find(key);
+  return found != entries_.end() && found->second.version == version ? found->second.copy : nullptr;
+}
+
+void* PackCache::renew(Thread& thread, const PackKey& key, double version, size_t bytes) {
+  // Until the first barrier other threads may still be looking the stale entry up, and must find it stale.
+  thread.barrier();
+  if (thread.index == 0) {
+    Entry& entry = entries_[key];
+    if (entry.bytes != bytes) {
+      release(entry.copy, entry.bytes);
+      bytes_ -= entry.bytes;
+      entry = Entry{0, 0, nullptr};
+      entry.copy = reserve(bytes);
+      if (!entry.copy) {
+        entries_.erase(key);
+        throw OutOfMemory{bytes};
+      }
+      entry.bytes = bytes;
+      bytes_ += bytes;
+    }
+    entry.version = version;
+  }
+  thread.barrier();
+  return entries_.find(key)->second.copy;
+}
+
+void PackCache::drop(const void* begin, size_t bytes) {
+  const uintptr_t low = reinterpret_cast<uintptr_t>(begin);
+  for (auto at = entries_.begin(); at != entries_.end();) {
+    const uintptr_t weight = reinterpret_cast<uintptr_t>(at->first.weight);
+    if (weight >= low && weight - low < bytes) {
+      release(at->second.copy, at->second.bytes);
+      bytes_ -= at->second.bytes;
+      at = entries_.erase(at);
+    } else {
+      ++at;
+    }
+  }
+}
+
+}  // namespace reckon
