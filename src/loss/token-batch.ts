@@ -1,0 +1,35 @@
+/**
+ * What a loss sees: one entry per completion token, attempts one after the other. Prompt tokens are not in it.
+ * Arrays have one number per token.
+ */
+export interface TokenBatch {
+  /** Log-probability under the policy being trained. */
+  logps: ArrayLike<number>;
+  /** Entropy of the policy's distribution, nats. */
+  entropies: ArrayLike<number>;
+  /** Log-probability when the token was sampled. */
+  oldLogps: ArrayLike<number>;
+  /** Log-probability under the frozen reference; null when no loss term needs it. */
+  refLogps: ArrayLike<number> | null;
+  /** What each token is weighed by. */
+  advantages: ArrayLike<number>;
+  /** Attempt a's tokens are starts[a] … starts[a+1]−1. */
+  starts: ArrayLike<number>;
+}
+
+/** A loss with its derivatives; `metrics` are sums over this batch's tokens or attempts, for the caller to normalize. */
+export interface LossResult {
+  value: number;
+  /** ∂value/∂logps. */
+  dLogps: Float64Array;
+  /** ∂value/∂entropies. */
+  dEntropies: Float64Array;
+  /** Sums over tokens. */
+  sums: Record<string, number>;
+}
+
+/** Sizes of the whole optimizer step, known before its first micro-batch runs: the normalizer of the loss. */
+export interface LossNormalizer {
+  attempts: number;
+  tokens: number;
+}

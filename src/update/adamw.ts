@@ -1,0 +1,74 @@
+import { TrainingError } from "../base/errors.ts";
+import type { DeviceBuffer } from "../engine/device.ts";
+import type { Parameters } from "../engine/parameters.ts";
+
+export interface AdamWOptions {
+  beta1: number;
+  beta2: number;
+  eps: number;
+  weightDecay: number;
+  /** Gradients with a larger 2-norm are scaled down to it; 0: never. */
+  maxGradNorm: number;
+}
+
+/**
+ * AdamW with gradient clipping by the norm over all parameters. Moments are f32, laid out like the parameters.
+ *
+ * @see arXiv:1711.05101 algorithm 2
+ */
+export class AdamW {
+  readonly first: DeviceBuffer;
+  readonly second: DeviceBuffer;
+  /** Updates done. */
+  steps = 0;
+  private readonly parameters: Parameters;
+  private readonly options: AdamWOptions;
+  private readonly squares: DeviceBuffer;
+
+  constructor(parameters: Parameters, options: AdamWOptions) {
+    const { device, length } = parameters;
+    this.parameters = parameters;
+    this.options = options;
+    this.first = device.allocate("f32", length);
+    this.second = device.allocate("f32", length);
+    this.squares = device.allocate("f32", 1);
+  }
+
+  /**
+   * Applies the accumulated gradients once and zeroes them.
+   *
+   * @returns the gradients' norm before clipping
+   * @throws TrainingError when the norm is not finite; nothing is applied then
+   */
+  async step(learningRate: number): Promise<number> {
+    const { device, values, gradients, decay, length: count } = this.parameters;
+    if (!gradients) throw new TrainingError("AdamW: these parameters keep no gradients");
+    const { beta1, beta2, eps, weightDecay, maxGradNorm } = this.options;
+    device.enqueue("sumSquares", { x: gradients, out: this.squares, count });
+    const norm = Math.sqrt((await device.read(this.squares))[0]);
+    if (!Number.isFinite(norm)) throw new TrainingError(`the gradient's norm is ${norm}`);
+    const step = ++this.steps;
+    device.enqueue("adamw", {
+      param: values,
+      grad: gradients,
+      m: this.first,
+      v: this.second,
+      decay,
+      count,
+      lr: learningRate,
+      beta1,
+      beta2,
+      eps,
+      weightDecay,
+      correction1: 1 - beta1 ** step,
+      correction2: 1 - beta2 ** step,
+      gradScale: maxGradNorm > 0 && norm > maxGradNorm ? maxGradNorm / norm : 1,
+    });
+    device.enqueue("fill", { out: gradients, count, value: 0 });
+    return norm;
+  }
+
+  close(): void {
+    for (const buffer of [this.first, this.second, this.squares]) this.parameters.device.free(buffer);
+  }
+}
