@@ -1,0 +1,105 @@
+import { randomBytes } from "node:crypto";
+import { closeSync, fsyncSync, openSync, renameSync, rmSync, writeSync } from "node:fs";
+import { basename, dirname, join } from "node:path";
+import { CheckpointError } from "./errors.ts";
+
+/** Prefix of everything written aside; whatever still carries it when a run is opened was left by a killed process. */
+export const ASIDE_PREFIX = ".tmp-";
+
+/** A name beside `path` that no other writer uses, on the same file system so that a rename is atomic. */
+export function asidePath(path: string): string {
+  return join(dirname(path), `${ASIDE_PREFIX}${basename(path)}-${process.pid}-${randomBytes(4).toString("hex")}`);
+}
+
+/**
+ * Replaces a file whole or not at all: written aside, synced, renamed, directory synced. A reader sees the old bytes or
+ * the new ones, also after a power cut.
+ *
+ * @param content text (UTF-8), bytes, or chunks of bytes that are written as they are produced
+ * @param options.lastGood what is still intact if this write fails, named in the error
+ * @param options.aside where to write before the rename; must be on the same file system
+ * @throws CheckpointError when the disk is full, a quota is reached or the disk fails; what was written aside is removed
+ */
+export function writeFileAtomic(
+  path: string,
+  content: string | Uint8Array | Iterable<Uint8Array>,
+  options: { lastGood?: string | null; aside?: string } = {},
+): void {
+  const aside = options.aside ?? asidePath(path);
+  let bytes = 0;
+  try {
+    const fd = openSync(aside, "w");
+    try {
+      for (const chunk of chunksOf(content)) {
+        bytes += chunk.byteLength;
+        writeFully(fd, chunk);
+      }
+      fsyncSync(fd);
+    } finally {
+      closeSync(fd);
+    }
+    renameSync(aside, path);
+  } catch (error) {
+    rmSync(aside, { force: true });
+    throw explainWriteFailure(error, { path, bytes, lastGood: options.lastGood });
+  }
+  syncPath(dirname(path));
+}
+
+/** Writes every byte; the system may take fewer than asked for in one call. */
+export function writeFully(fd: number, bytes: Uint8Array): void {
+  const mostPerCall = 1 << 30;
+  for (let done = 0; done < bytes.byteLength; ) {
+    done += writeSync(fd, bytes, done, Math.min(mostPerCall, bytes.byteLength - done));
+  }
+}
+
+/** Makes a file's bytes or a directory's entries durable. Windows has no handle to sync for a directory: nothing to do. */
+export function syncPath(path: string): void {
+  let fd: number;
+  try {
+    fd = openSync(path, "r");
+  } catch (error) {
+    if (process.platform === "win32") return;
+    throw error;
+  }
+  try {
+    fsyncSync(fd);
+  } catch (error) {
+    if (process.platform !== "win32") throw error;
+  } finally {
+    closeSync(fd);
+  }
+}
+
+const FULL: Record<string, string> = {
+  ENOSPC: "disk full",
+  EDQUOT: "disk quota reached",
+  EFBIG: "file size limit reached",
+  EIO: "disk failure",
+};
+
+/**
+ * Turns the system's refusal to store bytes into an error that says what to do; any other error comes back unchanged.
+ *
+ * @param what.path the file being written
+ * @param what.bytes how many bytes had been asked for
+ * @param what.lastGood the checkpoint that is still intact, if the caller knows it
+ */
+export function explainWriteFailure(
+  error: unknown,
+  what: { path: string; bytes: number; lastGood?: string | null },
+): unknown {
+  const code = (error as NodeJS.ErrnoException | null)?.code;
+  if (code === undefined || FULL[code] === undefined) return error;
+  const kept = what.lastGood ? `; the last good checkpoint is ${what.lastGood}` : "";
+  return new CheckpointError(
+    `${FULL[code]} while writing ${what.path} (${what.bytes} bytes); free space or choose another --out${kept}`,
+    { cause: error },
+  );
+}
+
+function chunksOf(content: string | Uint8Array | Iterable<Uint8Array>): Iterable<Uint8Array> {
+  if (typeof content === "string") return [Buffer.from(content, "utf8")];
+  return content instanceof Uint8Array ? [content] : content;
+}

@@ -1,0 +1,180 @@
+import { linkSync, readFileSync, readlinkSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import { hostname } from "node:os";
+import { join } from "node:path";
+import { asidePath } from "../base/atomic-file.ts";
+import { ConfigError } from "../base/errors.ts";
+
+/** Who uses a run directory; enough to tell a live process from a dead one whose number was given away again. */
+export interface LockOwner {
+  pid: number;
+  /** Clock ticks since boot when the process started; null where /proc is missing. */
+  startTicks: number | null;
+  /** Differs after every reboot; null where /proc is missing. */
+  bootId: string | null;
+  /** Process numbers mean the same only within one namespace (one container); null where /proc is missing. */
+  pidNamespace: string | null;
+  host: string;
+  /** ISO 8601. */
+  since: string;
+}
+
+/** A held lock; `release` is idempotent and also runs when the process or worker thread exits. */
+export interface RunLock {
+  release(): void;
+}
+
+const held = new Map<string, LockOwner>();
+process.on("exit", () => {
+  for (const path of [...held.keys()]) release(path);
+});
+
+/**
+ * Claims a run directory for this process. The claim appears with its content in one step (link), so a half-written
+ * lock never exists; a dead owner's claim is taken over.
+ *
+ * @throws ConfigError naming the holder when a live process, or one that cannot be seen from here, has the directory
+ */
+export function acquireLock(dir: string, now: () => number = Date.now): RunLock {
+  const path = join(dir, "lock");
+  const mine = describeProcess(process.pid, now());
+  const aside = asidePath(path);
+  writeFileSync(aside, `${JSON.stringify(mine)}\n`);
+  try {
+    for (let round = 0; round < 10; round++) {
+      if (tryLink(aside, path)) {
+        held.set(path, mine);
+        return { release: () => release(path) };
+      }
+      const owner = readOwner(path);
+      if (owner === "gone") continue;
+      if (owner !== "unreadable") refuseUnlessDead(dir, owner);
+      removeStale(path, owner);
+    }
+  } finally {
+    rmSync(aside, { force: true });
+  }
+  throw new ConfigError(`${dir}: other processes keep claiming this run directory; try again, or choose another --out`);
+}
+
+/** The process using a run directory now, or null when it is free. */
+export function lockOwner(dir: string): LockOwner | null {
+  const owner = readOwner(join(dir, "lock"));
+  return typeof owner === "string" || liveness(owner) === "dead" ? null : owner;
+}
+
+/**
+ * Refuses a run directory that is not free, without claiming it.
+ *
+ * @throws ConfigError naming the holder, as `acquireLock`
+ */
+export function assertFree(dir: string): void {
+  const owner = readOwner(join(dir, "lock"));
+  if (typeof owner !== "string") refuseUnlessDead(dir, owner);
+}
+
+/** Identifies a process by number, start and boot. */
+export function describeProcess(pid: number, time: number): LockOwner {
+  return {
+    pid,
+    startTicks: startTicks(pid),
+    bootId: readText("/proc/sys/kernel/random/boot_id"),
+    pidNamespace: namespaceOf(pid),
+    host: hostname(),
+    since: new Date(time).toISOString(),
+  };
+}
+
+/**
+ * Whether a lock's owner still runs: dead when the machine rebooted, the process is gone or a zombie, or its number
+ * belongs to a younger process; unknown when it lives where process numbers mean nothing here.
+ */
+export function liveness(owner: LockOwner): "alive" | "dead" | "unknown" {
+  const here = describeProcess(process.pid, 0);
+  const sameBoot = owner.bootId === here.bootId;
+  if (owner.host !== here.host && (owner.bootId === null || !sameBoot)) return "unknown";
+  if (owner.bootId !== null && !sameBoot) return "dead";
+  if (owner.pidNamespace !== null && owner.pidNamespace !== here.pidNamespace) return "unknown";
+  if (owner.startTicks !== null) return startTicks(owner.pid) === owner.startTicks ? "alive" : "dead";
+  try {
+    process.kill(owner.pid, 0);
+    return "alive";
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code === "EPERM" ? "alive" : "dead";
+  }
+}
+
+function refuseUnlessDead(dir: string, owner: LockOwner): void {
+  const state = liveness(owner);
+  if (state === "dead") return;
+  const who = owner.pid === process.pid && state === "alive" ? "this process" : `process ${owner.pid}`;
+  throw new ConfigError(
+    state === "alive"
+      ? `${dir}: this run directory is in use by ${who} on ${owner.host} since ${owner.since}; wait for it, stop it, or choose another --out`
+      : `${dir}: this run directory was claimed by ${who} on ${owner.host} since ${owner.since}, which cannot be seen from here; if it no longer runs, delete ${join(dir, "lock")}`,
+  );
+}
+
+/** Removes a stale claim, unless another process replaced it between our look and our rename: then it is put back. */
+function removeStale(path: string, seen: LockOwner | "unreadable"): void {
+  const stale = asidePath(path);
+  try {
+    renameSync(path, stale);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === "ENOENT") return;
+    throw error;
+  }
+  if (JSON.stringify(readOwner(stale)) !== JSON.stringify(seen)) tryLink(stale, path);
+  rmSync(stale, { force: true });
+}
+
+function release(path: string): void {
+  const mine = held.get(path);
+  if (mine === undefined) return;
+  held.delete(path);
+  if (JSON.stringify(readOwner(path)) === JSON.stringify(mine)) rmSync(path, { force: true });
+}
+
+function tryLink(from: string, to: string): boolean {
+  try {
+    linkSync(from, to);
+    return true;
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === "EEXIST") return false;
+    throw error;
+  }
+}
+
+function readOwner(path: string): LockOwner | "gone" | "unreadable" {
+  const text = readText(path);
+  if (text === null) return "gone";
+  try {
+    const owner = JSON.parse(text) as LockOwner;
+    return Number.isInteger(owner?.pid) && typeof owner.host === "string" ? owner : "unreadable";
+  } catch {
+    return "unreadable";
+  }
+}
+
+/** Field 22 of /proc/PID/stat; the name in brackets before it may hold spaces. Zombies count as gone. */
+function startTicks(pid: number): number | null {
+  const stat = readText(`/proc/${pid}/stat`);
+  if (stat === null) return null;
+  const fields = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
+  return fields[0] === "Z" || fields[0] === "X" ? null : Number(fields[19]);
+}
+
+function namespaceOf(pid: number): string | null {
+  try {
+    return readlinkSync(`/proc/${pid}/ns/pid`);
+  } catch {
+    return null;
+  }
+}
+
+function readText(path: string): string | null {
+  try {
+    return readFileSync(path, "utf8").trim();
+  } catch {
+    return null;
+  }
+}
