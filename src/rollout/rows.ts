@@ -64,8 +64,8 @@ export class RolloutRows {
   }
 
   /**
-   * The table under which the rows of the newest piece attend: a query of one row for each active attempt, after the
-   * segments it descends from, which have no queries.
+   * The table under which the rows of the newest piece attend: a query of one row (counted within the piece) for each
+   * active attempt, after the segments it descends from, which have no queries. Keys are counted over all pieces.
    */
   pieceSegments(): { table: number[]; maxKeys: number } {
     const table: number[] = [];
@@ -82,14 +82,13 @@ export class RolloutRows {
       chain.set(index, length + (parent < 0 ? 0 : (chain.get(parent) ?? 0)));
       return at;
     };
-    const first = this.rows - this.active.length;
     let maxKeys = 0;
     const queries: number[] = [];
     this.active.forEach((attempt, at) => {
       const index = this.segmentOf[attempt];
       const { start, length, stride, parent } = this.segments[index];
       const parentPlace = parent < 0 ? -1 : place(parent);
-      queries.push(first + at, 1, start, length - 1, parentPlace, stride);
+      queries.push(at, 1, start, length - 1, parentPlace, stride);
       maxKeys = Math.max(maxKeys, length + (parent < 0 ? 0 : (chain.get(parent) ?? 0)));
     });
     return { table: table.concat(queries), maxKeys };

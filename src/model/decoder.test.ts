@@ -1,0 +1,102 @@
+import { describe, expect, it } from "vitest";
+import { openReferenceDevice } from "../engine/devices/reference/device.ts";
+import type { Device } from "../engine/device.ts";
+import { Tape } from "../engine/tape.ts";
+import { type DecoderConfig, mathFormer } from "./config.ts";
+import { type PackedSequence, packSequences, uploadRows } from "./packed-batch.ts";
+import { createPolicy, entryLogps, type Policy } from "./policy.ts";
+
+const vocabulary = 11;
+const base = { size: "tiny", width: 8, heads: 2, feedForward: 12, layers: 2 } as const;
+const shapes: Record<string, DecoderConfig> = {
+  mathformer: mathFormer(base, vocabulary),
+  mixture: mathFormer({ ...base, experts: 3, activeExperts: 2, finalNorm: true }, vocabulary),
+  llama: { ...mathFormer({ ...base, block: "llama" }, vocabulary), kvHeads: 1, tiedOutput: true },
+  "llama mixture": mathFormer({ ...base, block: "llama", experts: 3, activeExperts: 1 }, vocabulary),
+};
+const sequences: PackedSequence[] = [
+  { prompt: [1, 2, 3], completions: [[4, 5, 6, 0], [7, 0], [8]] },
+  { prompt: [9, 10], completions: [[1, 3, 5, 0]] },
+];
+
+/** Σ_i weight_i · logp_i + ½ Σ_i weight_i · entropy_i with fixed uneven weights, and its gradient. */
+async function weightedSum(policy: Policy, packed: PackedSequence[], weightAt: (entry: number) => number, gradient: boolean) {
+  const { stepScope, device } = policy;
+  const batch = packSequences(packed);
+  const tape = new Tape(stepScope, { recording: gradient });
+  const { hidden } = policy.decoder.forward(tape, policy.parameters, uploadRows(stepScope, batch));
+  const found = entryLogps(policy, tape, hidden, { ...batch, temperature: 0.8 });
+  const logps = await device.read(found.logps);
+  const entropies = await device.read(found.entropies);
+  const weights = Array.from(logps, (_, i) => weightAt(i));
+  if (gradient) {
+    found.seed(
+      weights,
+      weights.map((w) => w / 2),
+    );
+    tape.backward();
+  }
+  stepScope.end();
+  return weights.reduce((sum, w, i) => sum + w * logps[i] + (w / 2) * entropies[i], 0);
+}
+
+const uneven = (i: number) => 0.3 + ((i * 7) % 5) / 4;
+const readGradients = (policy: Policy) => policy.device.read(policy.parameters.gradients!);
+
+async function clearGradients(device: Device, policy: Policy) {
+  device.enqueue("fill", { out: policy.parameters.gradients!, count: policy.parameters.length, value: 0 });
+}
+
+describe.each(Object.entries(shapes))("decoder %s, in f64", (_, config) => {
+  it("has the gradient that central differences give, in every parameter array", async () => {
+    const device = openReferenceDevice();
+    const policy = createPolicy(device, config, { seed: 3, trained: true });
+    await weightedSum(policy, sequences, uneven, true);
+    const step = 1e-5;
+    for (const { name, buffer, gradient } of policy.parameters.entries) {
+      const values = await device.read(buffer);
+      const analytic = await device.read(gradient!);
+      // The largest entry of each array: rounding of the difference is smallest beside it.
+      const at = analytic.reduce((best, g, i) => (Math.abs(g) > Math.abs(analytic[best]) ? i : best), 0);
+      const shifted = async (delta: number) => {
+        const moved = Float64Array.from(values);
+        moved[at] += delta;
+        device.write(buffer, moved);
+        return weightedSum(policy, sequences, uneven, false);
+      };
+      const numeric = ((await shifted(step)) - (await shifted(-step))) / (2 * step);
+      device.write(buffer, values);
+      expect(Math.abs(numeric - analytic[at]) / Math.max(1e-3, Math.abs(numeric)), name).toBeLessThan(1e-6);
+    }
+  });
+
+  it("gives attempts that share a prompt the values and gradient of attempts that repeat it", async () => {
+    const repeated = sequences.flatMap(({ prompt, completions }) =>
+      completions.map((completion) => ({ prompt, completions: [completion] })),
+    );
+    const device = openReferenceDevice();
+    const policy = createPolicy(device, config, { seed: 4, trained: true });
+    const together = await weightedSum(policy, sequences, uneven, true);
+    const sharedGradient = Float64Array.from(await readGradients(policy));
+    await clearGradients(device, policy);
+    const apart = await weightedSum(policy, repeated, uneven, true);
+    expect(apart).toBeCloseTo(together, 11);
+    (await readGradients(policy)).forEach((g, i) => {
+      expect(Math.abs(g - sharedGradient[i])).toBeLessThan(1e-11);
+    });
+  });
+
+  it("accumulates over micro-batches what one batch gives", async () => {
+    const device = openReferenceDevice();
+    const policy = createPolicy(device, config, { seed: 5, trained: true });
+    await weightedSum(policy, sequences, uneven, true);
+    const whole = Float64Array.from(await readGradients(policy));
+    await clearGradients(device, policy);
+    const firstEntries = packSequences([sequences[0]]).targets.length;
+    await weightedSum(policy, [sequences[0]], uneven, true);
+    await weightedSum(policy, [sequences[1]], (i) => uneven(i + firstEntries), true);
+    (await readGradients(policy)).forEach((g, i) => {
+      expect(Math.abs(g - whole[i])).toBeLessThan(1e-11);
+    });
+  });
+});

@@ -1,0 +1,84 @@
+import { describe, expect, it } from "vitest";
+import { openReferenceDevice } from "../engine/devices/reference/device.ts";
+import { Tape } from "../engine/tape.ts";
+import { type DecoderConfig, mathFormer } from "../model/config.ts";
+import { packSequences, uploadRows } from "../model/packed-batch.ts";
+import { createPolicy, entryLogps, type Policy, scoreBatch } from "../model/policy.ts";
+import { sampleAttempts } from "./rollout.ts";
+
+const base = { size: "tiny", width: 8, heads: 2, feedForward: 12, layers: 2 } as const;
+const shapes: Record<string, DecoderConfig> = {
+  mathformer: mathFormer(base, 6),
+  mixture: mathFormer({ ...base, experts: 3, activeExperts: 2 }, 6),
+  llama: mathFormer({ ...base, block: "llama" }, 6),
+};
+const prompts = [
+  [1, 2, 3],
+  [4, 1],
+];
+const options = { group: 4, eosId: 0, seed: 7, streams: [10, 11], temperature: 1, topK: 0, topP: 1, maxNewTokens: 9 };
+
+async function gradientOf(policy: Policy, run: (policy: Policy) => Promise<void>) {
+  const { device, parameters } = policy;
+  device.enqueue("fill", { out: parameters.gradients!, count: parameters.length, value: 0 });
+  await run(policy);
+  return Float64Array.from(await device.read(parameters.gradients!));
+}
+
+describe.each(Object.entries(shapes))("rollout, %s", (_, config) => {
+  it("records the log-probabilities that scoring the finished attempts gives", async () => {
+    const policy = createPolicy(openReferenceDevice(), config, { seed: 2, trained: false });
+    const { attempts } = await sampleAttempts(policy, prompts, { ...options, keeping: "keys" });
+    policy.stepScope.end();
+    const batch = packSequences(
+      prompts.map((prompt, p) => ({ prompt, completions: attempts[p].map(({ tokens }) => tokens) })),
+    );
+    const scored = await scoreBatch(policy, batch, { temperature: 1 });
+    const recorded = attempts.flat().flatMap(({ logps }) => [...logps]);
+    expect(recorded.length).toBe(scored.logps.length);
+    recorded.forEach((logp, i) => {
+      expect(logp).toBeCloseTo(scored.logps[i], 12);
+    });
+    // Some attempts ended early and some did not, so compaction took place.
+    const lengths = attempts.flat().map(({ tokens }) => tokens.length);
+    expect(new Set(lengths).size).toBeGreaterThan(1);
+  });
+
+  it("adopts the activations of sampling: the gradient is that of a second forward pass", async () => {
+    const policy = createPolicy(openReferenceDevice(), config, { seed: 2, trained: true });
+    const rollout = await sampleAttempts(policy, prompts, { ...options, keeping: "all" });
+    const entries = rollout.attempts.flat().flatMap(({ tokens }) => tokens).length;
+    const dLogps = Array.from({ length: entries }, (_, i) => Math.sin(i + 1));
+    const dEntropies = Array.from({ length: entries }, (_, i) => Math.cos(i) / 10);
+    const adopted = await gradientOf(policy, async () => {
+      const forward = rollout.adopt();
+      const { hidden } = policy.decoder.forward(forward.tape, policy.parameters, forward.rows);
+      entryLogps(policy, forward.tape, hidden, { ...forward, temperature: 1 }, forward.known).seed(dLogps, dEntropies);
+      forward.tape.backward();
+      policy.stepScope.end();
+    });
+    const again = await gradientOf(policy, async () => {
+      const batch = packSequences(
+        prompts.map((prompt, p) => ({ prompt, completions: rollout.attempts[p].map(({ tokens }) => tokens) })),
+      );
+      const tape = new Tape(policy.stepScope, { recording: true });
+      const { hidden } = policy.decoder.forward(tape, policy.parameters, uploadRows(policy.stepScope, batch));
+      entryLogps(policy, tape, hidden, { ...batch, temperature: 1 }).seed(dLogps, dEntropies);
+      tape.backward();
+      policy.stepScope.end();
+    });
+    expect(Math.max(...again.map(Math.abs))).toBeGreaterThan(0.1);
+    again.forEach((g, i) => {
+      expect(Math.abs(g - adopted[i])).toBeLessThan(1e-11);
+    });
+  });
+
+  it("draws an attempt's tokens whatever else is in the batch", async () => {
+    const policy = createPolicy(openReferenceDevice(), config, { seed: 2, trained: false });
+    const together = await sampleAttempts(policy, prompts, { ...options, keeping: "keys" });
+    policy.stepScope.end();
+    const alone = await sampleAttempts(policy, [prompts[1]], { ...options, streams: [11], keeping: "keys" });
+    policy.stepScope.end();
+    expect(alone.attempts[0].map(({ tokens }) => tokens)).toEqual(together.attempts[1].map(({ tokens }) => tokens));
+  });
+});
