@@ -1,0 +1,52 @@
+// What the drivers (linear.cc, weight-gradient.cc) ask of a way to multiply matrices: operand layout and inner loops for
+// one operand type on one kind of processor. The drivers share the work out; an engine works on one thread.
+//
+// The law: an output element is one chain of operations over the depth, in an order that the depth alone decides.
+// Whatever an engine does at edges (masked vectors, zero padding, fewer rows in a tile) leaves that chain as it is.
+#pragma once
+#include "../runtime.h"
+
+namespace reckon {
+
+// Where a product goes: c[r, n] = product[r, n] (+ bias[n]) (+ residual[r, n]), added in this order.
+// residual may be c itself; it has c's row stride.
+struct Output {
+  float* c;
+  int64_t stride;
+  const float* bias;
+  const float* residual;
+};
+
+struct Engine {
+  // Numbers the layout of packed weights in the pack cache.
+  int layout;
+  // Rows that one call of `multiply` should at most be given: with their depth they fit the second-level cache.
+  int rowsAtOnce;
+  // Columns of a packed panel.
+  int panel;
+
+  // Bytes of one packed panel of `depth`.
+  size_t (*panelBytes)(int64_t depth);
+  // Packs `columns` (≤ panel) columns of an operand B [depth, columns] into a panel, zero-padded. Element (k, n) lies at
+  // w[k + n·stride] when `byColumn`, else at w[k·stride + n].
+  void (*packPanel)(const float* w, int64_t stride, bool byColumn, int64_t depth, int64_t columns, void* panel);
+
+  // Bytes of the copy that `multiply` needs of `rows` rows; 0: it reads x itself.
+  size_t (*rowsBytes)(int64_t rows, int64_t depth);
+  void (*packRows)(const float* x, int64_t stride, int64_t rows, int64_t depth, void* copy);
+
+  // c = A · B for `rows` rows and `columns` columns that begin at a panel's edge. `a` is packRows' copy, or x with its
+  // stride where rowsBytes is 0.
+  void (*multiply)(const void* a, int64_t stride, int64_t rows, const void* panels, int64_t depth, int64_t columns,
+                   const Output& output);
+
+  // Rows of a block of a weight gradient: its sum over rows is one chain per block.
+  int gradientDepth;
+  // Bytes of scratch that `gradient` needs for up to m × n outputs.
+  size_t (*gradientBytes)(int64_t m, int64_t n);
+  // c[m, n] += Σ_k a[k·aStride + m] · b[k·bStride + n] over one block of `depth` ≤ gradientDepth rows.
+  void (*gradient)(const float* a, int64_t aStride, const float* b, int64_t bStride, int64_t depth, int64_t m, int64_t n,
+                   float* c, int64_t cStride, void* scratch);
+};
+
+}  // namespace reckon

@@ -1,0 +1,37 @@
+// Sizes of the register tile and of packed panels on this instruction set, and rounding to bf16.
+#pragma once
+#include <cstdint>
+#include <cstring>
+
+#include "../kernels.h"
+#include "../simd.h"
+
+namespace reckon {
+namespace RECKON_ISA {
+
+// Every accumulator of a tile stays in a register: rows × vectors of them, the vectors of one step, one broadcast.
+#if defined(RECKON_ISA_AVX512)
+constexpr int kRegisters = 32, kTileRows = 14, kTileVectors = 2;
+#elif defined(RECKON_ISA_AVX2)
+constexpr int kRegisters = 16, kTileRows = 6, kTileVectors = 2;
+#elif defined(RECKON_ISA_NEON)
+constexpr int kRegisters = 32, kTileRows = 8, kTileVectors = 3;
+#else
+constexpr int kRegisters = 16, kTileRows = 6, kTileVectors = 2;
+#endif
+// Columns of a packed panel.
+constexpr int kPanel = W * kTileVectors;
+
+// Rounds to the nearest bf16, ties to even; the value stays an f32. NaN stays NaN.
+RECKON_INLINE Vec roundToBf16(Vec value) {
+  typedef uint32_t Bits __attribute__((vector_size(sizeof(Vec))));
+  Bits bits;
+  memcpy(&bits, &value, sizeof(bits));
+  const Bits isNan = (Bits)((bits & 0x7fffffffu) > 0x7f800000u);
+  bits = (((bits + 0x7fffu + ((bits >> 16) & 1u)) & 0xffff0000u) & ~isNan) | ((bits | 0x00400000u) & isNan);
+  memcpy(&value, &bits, sizeof(bits));
+  return value;
+}
+
+}  // namespace RECKON_ISA
+}  // namespace reckon
