@@ -87,7 +87,15 @@ function plan({ cxx, machine }, objects) {
   const knows = (flags) => ask(cxx, [...flags, "-fsyntax-only", "-x", "c++", "/dev/null"]) !== null;
   const known = arch === "x64" ? extensions.filter((extension) => knows(extension.flags)) : [];
   // -ffp-contract=off: a fused multiply-add rounds once where a product and a sum round twice, so it is written where it is meant.
-  const common = ["-std=c++17", "-O3", "-ffp-contract=off", "-fno-math-errno", "-fPIC", "-fvisibility=hidden", "-pthread"];
+  const common = [
+    "-std=c++17",
+    "-O3",
+    "-ffp-contract=off",
+    "-fno-math-errno",
+    "-fPIC",
+    "-fvisibility=hidden",
+    "-pthread",
+  ];
   common.push("-Wall", "-Wextra", "-Wno-unknown-pragmas", "-Wno-psabi", `-I${native}`);
   common.push(...known.map((extension) => `-D${extension.macro}`));
   if (!options.runner) common.push("-DNAPI_VERSION=8", `-I${headers()}`);
@@ -96,7 +104,11 @@ function plan({ cxx, machine }, objects) {
   const add = (set, source, flags) =>
     units.push({ source, object: join(objects, set, `${basename(source, ".cc")}.o`), args: [...common, ...flags] });
   const main = options.runner ? "runner-main.cc" : "addon.cc";
-  const kernelSources = [join(native, "table.cc"), ...sourcesIn(join(native, "ops")), ...sourcesIn(join(native, "gemm"))];
+  const kernelSources = [
+    join(native, "table.cc"),
+    ...sourcesIn(join(native, "ops")),
+    ...sourcesIn(join(native, "gemm")),
+  ];
   for (const source of sourcesIn(native)) {
     const name = basename(source);
     const otherMain = (name === "addon.cc" || name.endsWith("-main.cc")) && name !== main;
@@ -216,5 +228,7 @@ const listed = existsSync(listFile) ? readFileSync(listFile, "utf8") : "";
 if (fresh > 0 || !existsSync(out) || listed !== list) {
   await link(cxx, machine, units, out);
   writeFileSync(listFile, list);
-  console.error(`reckon: ${relative(root, out)} built with ${cxx} for ${machine} in ${((Date.now() - started) / 1000).toFixed(1)} s`);
+  console.error(
+    `reckon: ${relative(root, out)} built with ${cxx} for ${machine} in ${((Date.now() - started) / 1000).toFixed(1)} s`,
+  );
 }
