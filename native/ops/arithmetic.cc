@@ -1,0 +1,39 @@
+// fill, copy, add, addScaled: one pass over memory each.
+#include "elementwise.h"
+
+namespace reckon {
+namespace RECKON_ISA {
+
+void fill(const Arguments& a, Thread& thread) {
+  float* out = a.buffer(0);
+  const Vec value = set1(static_cast<float>(a.number(2)));
+  shareVectors(thread, a.integer(1), [&](int64_t i, int lanes) { store(out + i, value, lanes); });
+}
+
+void copy(const Arguments& a, Thread& thread) {
+  const float* x = a.buffer(0);
+  float* out = a.buffer(1);
+  shareVectors(thread, a.integer(2), [&](int64_t i, int lanes) { store(out + i, load(x + i, lanes), lanes); });
+}
+
+void addScaled(const Arguments& a, Thread& thread) {
+  const float* x = a.buffer(0);
+  float* out = a.buffer(1);
+  const Vec scale = set1(static_cast<float>(a.number(3)));
+  shareVectors(thread, a.integer(2), [&](int64_t i, int lanes) {
+    store(out + i, fma(load(x + i, lanes), scale, load(out + i, lanes)), lanes);
+  });
+}
+
+void add(const Arguments& arguments, Thread& thread) {
+  const float* a = arguments.buffer(0);
+  const float* b = arguments.buffer(1);
+  float* out = arguments.buffer(2);
+  const Vec scale = set1(static_cast<float>(arguments.number(4)));
+  shareVectors(thread, arguments.integer(3), [&](int64_t i, int lanes) {
+    store(out + i, fma(load(b + i, lanes), scale, load(a + i, lanes)), lanes);
+  });
+}
+
+}  // namespace RECKON_ISA
+}  // namespace reckon

@@ -1,0 +1,71 @@
+// Log-probability of a target and entropy of the distribution, per row of logits, z = logit · inverseTemperature.
+// Three passes over a row in both directions: maximum m; lane sums of e^(z−m) and e^(z−m) · (z−m); the gradient.
+#include "elementwise.h"
+
+namespace reckon {
+namespace RECKON_ISA {
+
+// What a row's softmax needs. `shifted` is z − m, bounded so that a logit of −inf adds 0 · finite to the entropy.
+struct RowSoftmax {
+  Vec inverseTemperature, max;
+  float sum, weighted;
+  Vec unbounded(Vec logits) const { return fma(logits, inverseTemperature, zero() - max); }
+  Vec shifted(Vec logits) const { return RECKON_ISA::max(set1(-1e4f), unbounded(logits)); }
+};
+
+static inline RowSoftmax rowSoftmax(const float* logits, int64_t vocabulary, float inverseTemperature) {
+  RowSoftmax row;
+  row.inverseTemperature = set1(inverseTemperature);
+  row.max = set1(maxOf(logits, vocabulary) * inverseTemperature);
+  Vec weighted = zero();
+  row.sum = sumVectors(vocabulary, [&](int64_t i, int lanes) {
+    Vec z = row.shifted(load(logits + i, lanes)), e = keep(exp(z), lanes);
+    weighted = fma(e, z, weighted);
+    return e;
+  });
+  row.weighted = reduceAdd(weighted);
+  return row;
+}
+
+void tokenLogps(const Arguments& a, Thread& thread) {
+  const float* logits = a.buffer(0);
+  const int32_t* targets = a.buffer<int32_t>(1);
+  float* logps = a.buffer(2);
+  float* entropies = a.buffer(3);
+  const int64_t rows = a.integer(4), vocabulary = a.integer(5);
+  const float inverseTemperature = static_cast<float>(a.number(6));
+  shareRows(thread, rows, 4 * vocabulary, [&](int64_t r) {
+    const float* row = logits + r * vocabulary;
+    const RowSoftmax softmax = rowSoftmax(row, vocabulary, inverseTemperature);
+    const float logSum = __builtin_logf(softmax.sum);
+    float target[W];
+    store(target, softmax.unbounded(set1(row[targets[r]])));
+    logps[r] = target[0] - logSum;
+    entropies[r] = logSum - softmax.weighted / softmax.sum;
+  });
+}
+
+void tokenLogpsBackward(const Arguments& a, Thread& thread) {
+  float* logits = a.buffer(0);
+  const int32_t* targets = a.buffer<int32_t>(1);
+  const float* entropies = a.buffer(2);
+  const float* dLogps = a.buffer(3);
+  const float* dEntropies = a.buffer(4);
+  const int64_t rows = a.integer(5), vocabulary = a.integer(6);
+  const float inverseTemperature = static_cast<float>(a.number(7));
+  shareRows(thread, rows, 4 * vocabulary, [&](int64_t r) {
+    float* row = logits + r * vocabulary;
+    const RowSoftmax softmax = rowSoftmax(row, vocabulary, inverseTemperature);
+    const Vec scale = set1(-inverseTemperature / softmax.sum);
+    const Vec dLogp = set1(dLogps[r]), dEntropy = set1(dEntropies[r]);
+    const Vec offset = set1(entropies[r] - __builtin_logf(softmax.sum));
+    forVectors(vocabulary, [&](int64_t i, int lanes) {
+      Vec z = softmax.shifted(load(row + i, lanes));
+      store(row + i, exp(z) * scale * fma(dEntropy, z + offset, dLogp), lanes);
+    });
+    row[targets[r]] += inverseTemperature * dLogps[r];
+  });
+}
+
+}  // namespace RECKON_ISA
+}  // namespace reckon
