@@ -39,12 +39,15 @@ RECKON_INLINE void finish(Vec (&sums)[ROWS][VECTORS], int64_t columns, const Out
   }
 }
 
-using Tile = void (*)(const Left&, const Right&, int64_t depth, const Output&);
+using Tile = void (*)(const Left&, const Right&, int64_t depth, const Ahead&, const Output&);
 
 template <int ROWS, int VECTORS, int PANELS, bool BY_DEPTH, bool MASKED>
-void tile(const Left& left, const Right& right, int64_t depth, const Output& output) {
+void tile(const Left& left, const Right& right, int64_t depth, const Ahead& ahead, const Output& output) {
+  for (int r = 0; r < ROWS; r++) {
+    for (int v = 0; v < VECTORS * PANELS; v++) __builtin_prefetch(output.c + r * output.stride + v * W, 1);
+  }
   Vec sums[ROWS][VECTORS * PANELS];
-  accumulate<ROWS, VECTORS, PANELS, BY_DEPTH, MASKED>(left, right, depth, sums);
+  accumulate<ROWS, VECTORS, PANELS, BY_DEPTH, MASKED>(left, right, depth, ahead, sums);
   finish<ROWS, VECTORS * PANELS>(sums, right.columns, output);
 }
 
@@ -187,17 +190,36 @@ void multiply(const void* a, int64_t stride, int64_t rows, const void* panels, i
   int64_t column = 0;
   if (const int wide = rowTiles.count == 1 ? panelsAtOnce(static_cast<int>(rows)) : 1; wide > 1) {
     for (; column + wide * kPanel <= columns; column += wide * kPanel) {
-      kWideTiles.tiles[rows - 1]({left, stride}, {packed + column * depth, kPanel, panelSize, wide * kPanel}, depth,
+      kWideTiles.tiles[rows - 1]({left, stride}, {packed + column * depth, kPanel, panelSize, wide * kPanel}, depth, {},
                                  shifted(output, 0, column));
     }
   }
-  for (; column < columns; column += kPanel) {
+  auto product = [&](int64_t row, int count, int64_t column, const Ahead& ahead) {
     const int64_t width = columns - column < kPanel ? columns - column : kPanel;
-    const int vectors = static_cast<int>((width + W - 1) / W);
-    const Right right{packed + column * depth, kPanel, panelSize, width};
+    kPackedTiles.tiles[count - 1][(width - 1) / W]({left + row * stride, stride},
+                                                   {packed + column * depth, kPanel, panelSize, width}, depth, ahead,
+                                                   shifted(output, row, column));
+  };
+  if (rowTiles.count <= 4 || rowsBytes<ROUND>(rows, depth)) {
+    // The rows are few, or near: each panel is fetched once, while the one before it is worked on.
+    const int64_t share = (sizeof(float) * kPanel + rowTiles.count - 1) / (rowTiles.count ? rowTiles.count : 1);
+    for (; column < columns; column += kPanel) {
+      const char* next = reinterpret_cast<const char*>(packed + (column + kPanel) * depth);
+      rowTiles.each([&](int64_t row, int count) {
+        product(row, count, column, {next, share});
+        next += share * depth;
+      });
+    }
+  } else {
+    // The panels are near: each row is fetched once.
+    const int64_t panels = (columns + kPanel - 1) / kPanel;
+    const int64_t share = (sizeof(float) * kTileRows + panels - 1) / panels;
     rowTiles.each([&](int64_t row, int count) {
-      kPackedTiles.tiles[count - 1][vectors - 1]({left + row * stride, stride}, right, depth,
-                                                 shifted(output, row, column));
+      const char* next = reinterpret_cast<const char*>(left + (row + count) * stride);
+      for (int64_t c = 0; c < columns; c += kPanel) {
+        product(row, count, c, {next, share});
+        next += share * depth;
+      }
     });
   }
 }
@@ -227,7 +249,7 @@ void gradient(const float* a, int64_t aStride, const float* b, int64_t bStride, 
     const TileTable& table = width % W ? kGradientEdgeTiles : kGradientTiles;
     const Right right{b + column, bStride, 0, width};
     rowTiles.each([&](int64_t row, int count) {
-      table.tiles[count - 1][vectors - 1]({a + row, aStride}, right, depth, shifted(output, row, column));
+      table.tiles[count - 1][vectors - 1]({a + row, aStride}, right, depth, {}, shifted(output, row, column));
     });
   }
 }

@@ -21,8 +21,17 @@ struct Right {
   int64_t columns;
 };
 
+// Steps that operands read by depth are fetched ahead of their use.
+constexpr int kAhead = 16;
+
+// What the tile after this one will read and is not near yet: fetched into the second-level cache a little at each step.
+struct Ahead {
+  const char* data;
+  int64_t bytesPerStep;
+};
+
 template <int ROWS, int VECTORS, int PANELS, bool BY_DEPTH, bool MASKED>
-RECKON_INLINE void accumulate(const Left& left, const Right& right, int64_t depth,
+RECKON_INLINE void accumulate(const Left& left, const Right& right, int64_t depth, Ahead ahead,
                               Vec (&sums)[ROWS][VECTORS * PANELS]) {
 #pragma GCC unroll 14
   for (int r = 0; r < ROWS; r++) {
@@ -32,7 +41,18 @@ RECKON_INLINE void accumulate(const Left& left, const Right& right, int64_t dept
   const float* a = left.data;
   const float* b = right.data;
   const int lastLanes = static_cast<int>(right.columns - (VECTORS - 1) * W);
+  // Twice, so that the row addresses that do not fit the registers are fetched once for two steps.
+#pragma GCC unroll 2
   for (int64_t k = 0; k < depth; k++) {
+    if (BY_DEPTH) {
+      __builtin_prefetch(a + kAhead * left.stride);
+#pragma GCC unroll 4
+      for (int v = 0; v < VECTORS; v++) __builtin_prefetch(b + kAhead * right.stride + v * W);
+    } else if (PANELS == 1) {
+      __builtin_prefetch(ahead.data, 0, 2);
+      __builtin_prefetch(ahead.data + 64, 0, 2);
+      ahead.data += ahead.bytesPerStep;
+    }
     Vec step[VECTORS * PANELS];
 #pragma GCC unroll 8
     for (int p = 0; p < PANELS; p++) {
