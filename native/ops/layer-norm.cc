@@ -66,7 +66,7 @@ void layerNormBackward(const Arguments& a, Thread& thread) {
     const Vec level = set1(inverseWidth * sumVectors(width, upstream));
     forVectors(width, [&](int64_t i, int lanes) {
       Vec n = normal(i, lanes), d = load(up + i, lanes);
-      Vec gradient = fnma(n, along, fma(d, load(gain + i, lanes), zero() - level));
+      Vec gradient = fnma(n, along, upstream(i, lanes) - level);
       store(to + i, fma(gradient, scale, load(to + i, lanes)), lanes);
       if (dGain) store(partial[0] + i, fma(d, n, load(partial[0] + i, lanes)), lanes);
       if (dBias) store(partial[1] + i, load(partial[1] + i, lanes) + d, lanes);

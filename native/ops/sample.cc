@@ -95,8 +95,8 @@ void sample(const Arguments& a, Thread& thread) {
       return;
     }
     const Vec scale = set1(static_cast<float>(inverseTemperature));
-    const Vec max = set1(-maxOf(row, vocabulary) * static_cast<float>(inverseTemperature));
-    forVectors(vocabulary, [&](int64_t i, int lanes) { store(p + i, exp(fma(load(row + i, lanes), scale, max)), lanes); });
+    const Vec max = set1(maxOf(row, vocabulary));
+    forVectors(vocabulary, [&](int64_t i, int lanes) { store(p + i, exp((load(row + i, lanes) - max) * scale), lanes); });
     if (cuts) cut(row, p, vocabulary, topK, topP, heap);
     tokens[r] = drawToken(p, vocabulary, uniforms[r]);
   });

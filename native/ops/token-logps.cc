@@ -1,28 +1,35 @@
-// Log-probability of a target and entropy of the distribution, per row of logits, z = logit · inverseTemperature.
-// Three passes over a row in both directions: maximum m; lane sums of e^(z−m) and e^(z−m) · (z−m); the gradient.
+// Log-probability of a target and entropy of the distribution, per row of logits. With z = (logit − max) ·
+// inverseTemperature, log Σ e^z is log1p of what the sum has beyond the 1 of the largest: a nearly certain token keeps a
+// precise log-probability. Three passes over a row in both directions: maximum, sums over lanes, result.
 #include "elementwise.h"
 
 namespace reckon {
 namespace RECKON_ISA {
 
-// What a row's softmax needs. `shifted` is z − m, bounded so that a logit of −inf adds 0 · finite to the entropy.
+// What a row's softmax needs.
 struct RowSoftmax {
   Vec inverseTemperature, max;
-  float sum, weighted;
-  Vec unbounded(Vec logits) const { return fma(logits, inverseTemperature, zero() - max); }
+  float logSum, sum, weighted;  // log Σ e^z, Σ e^z, Σ e^z · z
+  Vec unbounded(Vec logits) const { return (logits - max) * inverseTemperature; }
+  // z, bounded so that a logit of −inf adds 0 · finite to the entropy.
   Vec shifted(Vec logits) const { return RECKON_ISA::max(set1(-1e4f), unbounded(logits)); }
 };
 
 static inline RowSoftmax rowSoftmax(const float* logits, int64_t vocabulary, float inverseTemperature) {
   RowSoftmax row;
   row.inverseTemperature = set1(inverseTemperature);
-  row.max = set1(maxOf(logits, vocabulary) * inverseTemperature);
-  Vec weighted = zero();
-  row.sum = sumVectors(vocabulary, [&](int64_t i, int lanes) {
-    Vec z = row.shifted(load(logits + i, lanes)), e = keep(exp(z), lanes);
-    weighted = fma(e, z, weighted);
-    return e;
+  row.max = set1(maxOf(logits, vocabulary));
+  Vec weighted = zero(), largest = zero();
+  const float rest = sumVectors(vocabulary, [&](int64_t i, int lanes) {
+    Vec z = row.shifted(load(logits + i, lanes)), e = exp(z);
+    Vec isLargest = keep(select(lessThan(z, zero()), zero(), set1(1)), lanes);
+    weighted = fma(keep(e, lanes), z, weighted);
+    largest = largest + isLargest;
+    return e - isLargest;
   });
+  const float beyondOne = rest + (reduceAdd(largest) - 1.0f);
+  row.logSum = __builtin_log1pf(beyondOne);
+  row.sum = 1.0f + beyondOne;
   row.weighted = reduceAdd(weighted);
   return row;
 }
@@ -37,11 +44,10 @@ void tokenLogps(const Arguments& a, Thread& thread) {
   shareRows(thread, rows, 4 * vocabulary, [&](int64_t r) {
     const float* row = logits + r * vocabulary;
     const RowSoftmax softmax = rowSoftmax(row, vocabulary, inverseTemperature);
-    const float logSum = __builtin_logf(softmax.sum);
     float target[W];
     store(target, softmax.unbounded(set1(row[targets[r]])));
-    logps[r] = target[0] - logSum;
-    entropies[r] = logSum - softmax.weighted / softmax.sum;
+    logps[r] = target[0] - softmax.logSum;
+    entropies[r] = softmax.logSum - softmax.weighted / softmax.sum;
   });
 }
 
@@ -58,7 +64,7 @@ void tokenLogpsBackward(const Arguments& a, Thread& thread) {
     const RowSoftmax softmax = rowSoftmax(row, vocabulary, inverseTemperature);
     const Vec scale = set1(-inverseTemperature / softmax.sum);
     const Vec dLogp = set1(dLogps[r]), dEntropy = set1(dEntropies[r]);
-    const Vec offset = set1(entropies[r] - __builtin_logf(softmax.sum));
+    const Vec offset = set1(entropies[r] - softmax.logSum);
     forVectors(vocabulary, [&](int64_t i, int lanes) {
       Vec z = softmax.shifted(load(row + i, lanes));
       store(row + i, exp(z) * scale * fma(dEntropy, z + offset, dLogp), lanes);
