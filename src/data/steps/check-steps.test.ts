@@ -1,46 +1,39 @@
 import { describe, expect, test } from "vitest";
 import { Rng } from "../../base/rng.ts";
-import { generateProblems } from "../arithmetic.ts";
+import { type ArithmeticOptions, generateProblems } from "../arithmetic.ts";
 import { OPERATORS } from "../expression.ts";
 import { checkSteps } from "./check-steps.ts";
 import { type DigitOrder, orderDigits } from "./notation.ts";
 
-/** Draws over sizes, with every operator and function, signs and both digit orders. */
-const draw = (count: number, maxDigits: number, maxDepth: number, seed: number) =>
+const EVERYTHING = { operators: OPERATORS, functions: ["max", "min", "next", "prev", "abs"] } as const;
+const FRACTIONS = { operators: ["/", "/", "+", "-", "%"], functions: ["max"] } as const;
+
+/** Draws with signs, zeros and both digit orders. */
+const draw = (count: number, seed: number, options: Partial<ArithmeticOptions>) =>
   generateProblems({
     split: "train",
     count,
     seed,
     unique: false,
     solutions: true,
-    maxDigits,
-    maxDepth,
-    operators: OPERATORS,
-    functions: ["max", "min", "next", "prev", "abs"],
     negatives: 0.4,
     zeroProbability: 0.02,
     digitOrder: "mixed",
+    ...options,
   });
 
 describe("checkSteps", () => {
   test("every step of 10,000 draws is true: all operators, functions, depths and digit orders", () => {
-    const sizes = [
-      [1, 1],
-      [1, 2],
-      [2, 1],
-      [2, 2],
-      [3, 1],
-      [3, 2],
-      [4, 1],
-      [2, 3],
-    ];
-    const problems = sizes.flatMap(([digits, depth], seed) => draw(1250, digits, depth, seed));
+    const problems = [1, 2, 3].flatMap((maxDepth) => [
+      ...[1, 2, 3, 4].flatMap((maxDigits) => draw(700, maxDigits, { ...EVERYTHING, maxDigits, maxDepth })),
+      ...draw(600, 5, { ...FRACTIONS, maxDigits: 2, maxDepth: maxDepth + 1 }),
+    ]);
     for (const { question, solution, answer, meta } of problems) {
       const order = meta!.digitOrder as DigitOrder;
       expect(checkSteps(solution!, order).errors, `${question}: ${solution}`).toEqual([]);
       expect(orderDigits(solution!, order).endsWith(`=${answer}`), `${question}: ${solution}`).toBe(true);
     }
-    expect(problems).toHaveLength(10_000);
+    expect(problems).toHaveLength(10_200);
     for (const kind of [
       " carry 1",
       " borrow 1",
