@@ -58,7 +58,7 @@ function heatMap(history: ExpertHistory, layer: number, bins: number): Markup {
   const latest = shares[shares.length - 1];
   const [first, last] = [history[0].step, history[history.length - 1].step];
   const x = linearScale([first, last], [plot.left, plot.right], {
-    ticks: 4,
+    ticks: 5,
     nice: false,
     whole: true,
   });

@@ -143,7 +143,7 @@ export function lineChart(spec: LineChartSpec): Markup | null {
   }
   // Charts of one stage line up: they all begin at step 0 unless what is left of the stage is its tail.
   const x = linearScale([first <= last / 2 ? 0 : first, last], [plot.left, right], {
-    ticks: 4,
+    ticks: 5,
     nice: false,
     whole: true,
   });

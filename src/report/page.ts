@@ -29,6 +29,9 @@ const pointBudget = 26_000;
 const longestRecipe = 60_000;
 const mostWarnings = 40;
 
+/** Device fields under the words a reader knows; others keep their names. */
+const factTitles: Record<string, string> = { name: "device", isa: "instructions" };
+
 const kindTitles: Record<StageSummary["kind"], string> = {
   baseline: "Baseline",
   pretrain: "Supervised training",
@@ -58,7 +61,7 @@ function header(input: ReportInput, summary: RunSummary, results: readonly Stage
   const sentence = finding(results);
   return html`<header><p class="kicker">Training report${!summary.finished && summary.startedAt !== null && ", run not finished"}</p><h1>${input.name}</h1>${
     sentence && html`<p class="finding">${sentence}</p>`
-  }<dl class="facts">${facts.map(([name, value]) => value !== null && html`<div><dt>${name === "isa" ? "instructions" : name}</dt><dd>${value}</dd></div>`)}</dl></header>`;
+  }<dl class="facts">${facts.map(([name, value]) => value !== null && html`<div><dt>${factTitles[name] ?? name}</dt><dd>${value}</dd></div>`)}</dl></header>`;
 }
 
 function resultSection(results: readonly StageResult[], decoding: string | undefined): Markup | null {

@@ -14,16 +14,17 @@ export interface ProgressState {
   secondsLeft: number | null;
 }
 
-/** Metrics worth a place in the line, the most wanted first. Loss gives way to reward where there is one. */
+/** Metrics worth a place in the line, the most wanted first. Two digits: three would change too fast to be read. */
 const shownMetrics = [
   { name: "reward", label: "reward" },
   { name: "loss", label: "loss" },
   { name: "kl", label: "KL" },
 ] as const;
+const digits = 2;
 
 const gap = "  ";
 const widestBar = 28;
-const narrowestBar = 6;
+const narrowestBar = 4;
 
 function bar(share: number, width: number, style: TerminalStyle): string {
   const full = Math.round(Math.min(1, Math.max(0, share)) * width);
@@ -32,7 +33,7 @@ function bar(share: number, width: number, style: TerminalStyle): string {
 
 /**
  * One progress line, at most `width` columns: stage, bar, step of steps, loss or reward, KL, tokens/s, time left. Where
- * room is short it gives up, in this order: bar width, KL, tokens/s, the bar, the loss beside a reward, the time left,
+ * room is short it gives up, in this order: bar width, the word tokens, KL, tokens/s, the bar, the loss beside a reward, the time left,
  * the metrics; what then is still too long is cut.
  *
  * @param width terminal columns, at least 1
@@ -43,7 +44,8 @@ export function formatProgress(state: ProgressState, width: number, style: Termi
   const count = totalSteps > 0 ? `${formatCount(step)}/${formatCount(totalSteps)}` : `step ${formatCount(step)}`;
   const fields = new Map<string, string>();
   for (const { name, label } of shownMetrics) {
-    if (values[name] !== undefined) fields.set(name, `${label} ${formatValue(values[name])}`);
+    if (values[name] !== undefined)
+      fields.set(name, `${label} ${formatValue(Number(values[name].toPrecision(digits)))}`);
   }
   const speed = values["perf/tokens_per_second"];
   if (speed !== undefined) fields.set("speed", `${formatValue(speed)} tokens/s`);
@@ -53,6 +55,7 @@ export function formatProgress(state: ProgressState, width: number, style: Termi
   const plainLength = () => displayWidth([head, count, ...fields.values()].join(gap));
   const fits = () => plainLength() + (withBar ? narrowestBar + gap.length : 0) <= width;
   const concessions = [
+    () => speed !== undefined && fields.set("speed", `${formatValue(speed)} tok/s`),
     () => fields.delete("kl"),
     () => fields.delete("speed"),
     () => (withBar = false),

@@ -10,7 +10,6 @@ for (const svg of document.querySelectorAll("svg[data-plot]")) {
   const rest = now.textContent;
   const lines = [...svg.querySelectorAll("[data-line]")].map((path) => ({
     name: path.dataset.line,
-    shade: [...path.classList].find((name) => /^s\\d$/.test(name)),
     steps: path.dataset.steps.split(" ").map(Number),
     values: path.dataset.values.split("|"),
   }));

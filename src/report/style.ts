@@ -1,5 +1,5 @@
 /**
- * The page's style sheet. Colours are Okabe and Ito's, which stay apart for colour-blind readers; every stage kind has
+ * The page's style sheet. Colours are after Okabe and Ito's, which stay apart for colour-blind readers; every stage kind has
  * one, and its charts use it. System fonts, light and dark, narrow screens, print.
  */
 export const style = `
@@ -47,13 +47,14 @@ figcaption:empty{display:none}
 svg{display:block;width:100%;height:auto;overflow:visible;font-family:inherit}
 svg text{fill:var(--soft);font-size:11px;font-variant-numeric:tabular-nums}
 svg .name{fill:var(--ink);font-size:14px;font-weight:600}svg .figure{fill:var(--ink)}.stages .figure{font-size:14px}
+.stages{max-width:560px}
 .grid{stroke:var(--grid);fill:none}
 .track{fill:var(--grid);opacity:.55}.bar{fill:var(--c);opacity:.82}
 .interval{stroke:var(--ink);stroke-width:1.6;fill:none}
 .charts{display:grid;grid-template-columns:repeat(auto-fill,minmax(min(100%,320px),1fr));gap:18px;margin-top:18px}
 .chart{background:var(--card);border:1px solid var(--line);border-radius:10px;padding:14px 16px 14px;max-width:560px}
 .head{display:flex;justify-content:space-between;align-items:baseline;gap:12px;margin-bottom:6px;min-height:22px}
-.now{font-size:13px;color:var(--soft);font-variant-numeric:tabular-nums;text-align:right}
+.now{font-size:13px;color:var(--soft);font-variant-numeric:tabular-nums;white-space:nowrap}.head h4{min-width:0;overflow:hidden;text-overflow:ellipsis;white-space:nowrap}
 .chart path{fill:none;stroke-linejoin:round;stroke-linecap:round}
 .s0{--s:var(--c,var(--supervised))}.s1{--s:var(--second)}.s2{--s:var(--eval)}.s3{--s:#b0619a}
 .line{stroke:var(--s);stroke-width:1.9}
@@ -63,7 +64,7 @@ svg .name{fill:var(--ink);font-size:14px;font-weight:600}svg .figure{fill:var(--
 .dot{fill:var(--s)}
 svg .label{fill:var(--s)}
 .chart .level{stroke:var(--soft);stroke-dasharray:2 4;opacity:.7}
-.cursor line{stroke:var(--soft);opacity:.5}.cursor circle{fill:var(--s);stroke:var(--card);stroke-width:1.5}
+.cursor line{stroke:var(--soft);opacity:.5}
 .chart .load0{fill:var(--l0)}.chart .load1{fill:var(--l1)}.chart .load2{fill:var(--l2)}.chart .load3{fill:var(--l3)}.chart .load4{fill:var(--l4)}.chart .load5{fill:var(--l5)}.chart .load6{fill:var(--l6)}
 .load0-box{background:var(--l0)}.load1-box{background:var(--l1)}.load2-box{background:var(--l2)}.load3-box{background:var(--l3)}.load4-box{background:var(--l4)}.load5-box{background:var(--l5)}.load6-box{background:var(--l6)}
 .chart .rule{stroke:var(--card);stroke-width:1.5;vector-effect:non-scaling-stroke}

@@ -1,0 +1,73 @@
+import { expect, test } from "vitest";
+import { markupProblems } from "../../test/report/markup-balance.ts";
+import type { AttemptRecord } from "../records/events.ts";
+import { attemptSection, isRight, pickAttempts } from "./attempts.ts";
+
+const attempt = (rest: Partial<AttemptRecord>): AttemptRecord => ({
+  stage: "grpo",
+  step: 1,
+  problem: "p",
+  question: "1+2",
+  gold: "3",
+  completion: "1+2=3<answer>3<eos>",
+  answer: "3",
+  stop: "eos",
+  tokens: 9,
+  parts: { correct: 1 },
+  reward: 1,
+  advantage: 0.5,
+  ...rest,
+});
+
+test("the grader's word comes before equality of text", () => {
+  expect(isRight(attempt({ answer: "2/6", gold: "1/3" }))).toBe(true);
+  expect(isRight(attempt({ parts: { correct: 0 } }))).toBe(false);
+  expect(isRight(attempt({ parts: { correct: null } }))).toBe(true);
+  expect(isRight(attempt({ parts: {}, answer: "4" }))).toBe(false);
+  expect(isRight(attempt({ parts: {}, answer: null }))).toBe(false);
+});
+
+test("the latest attempts are picked, each question once per outcome", () => {
+  const { right, wrong } = pickAttempts(
+    [
+      attempt({ step: 1, question: "a" }),
+      attempt({ step: 9, question: "b" }),
+      attempt({ step: 8, question: "b" }),
+      attempt({ step: 7, question: "c" }),
+      attempt({ step: 9, question: "d", parts: { correct: 0 } }),
+    ],
+    2,
+  );
+  expect(right.map(({ question, step }) => [question, step])).toEqual([
+    ["b", 9],
+    ["c", 7],
+  ]);
+  expect(wrong.map(({ question }) => question)).toEqual(["d"]);
+});
+
+test("an attempt shows steps, answer, gold when wrong, reward parts and advantage", () => {
+  const text =
+    attemptSection([
+      attempt({
+        parts: { correct: 0, format: 1, length: null },
+        reward: 0.2,
+        answer: "4",
+        advantage: -1.2247,
+        stop: "length",
+      }),
+    ])?.text ?? "";
+  expect(markupProblems(text)).toEqual([]);
+  expect(text).toContain("✗ wrong");
+  expect(text).toContain("<li><code>1+2=3</code></li>");
+  expect(text).toContain("answer <code>4</code>, expected <code>3</code>");
+  expect(text).toContain("cut off at the length limit");
+  expect(text).toContain("<dt>length</dt><dd>not scored</dd>");
+  expect(text).toContain("<dt>advantage</dt><dd>−1.22</dd>");
+  expect(attemptSection([])).toBeNull();
+});
+
+test("a rambling completion is cut and says so", () => {
+  const text = attemptSection([attempt({ completion: "1+1=2, ".repeat(5000) })])?.text ?? "";
+  expect(text).toContain("the rest of 35,000 characters is left out");
+  expect(text.length).toBeLessThan(8000);
+});

@@ -1,0 +1,18 @@
+import { expect, test } from "vitest";
+import { displayWidth, pad, truncate } from "./text-width.ts";
+
+test("columns of plain, wide, combining, emoji and coloured text", () => {
+  expect(["abc", "数学", "é", "✓", "🎉", "\u001b[32mok\u001b[39m", "", "━─"].map(displayWidth)).toEqual([
+    3, 4, 1, 1, 2, 2, 0, 2,
+  ]);
+});
+
+test("padding and cutting count columns", () => {
+  expect(pad("数", 4, "left")).toBe("数  ");
+  expect(pad("7", 3, "right")).toBe("  7");
+  expect(pad("long", 2, "left")).toBe("long");
+  expect(truncate("quickstart", 6)).toBe("quick…");
+  expect(truncate("数学数学", 4)).toBe("数…");
+  expect(truncate("abc", 3)).toBe("abc");
+  expect(truncate("abc", 0)).toBe("");
+});
