@@ -22,7 +22,10 @@ export interface ArithmeticParts extends RewardParts {
   correct: 0 | 1;
   /** 1 when the completion is `…<answer>NUMBER<eos>` and no other mark of a sequence occurs in it. */
   format: 0 | 1;
-  /** Share of the worked steps that are true; null where there are none. */
+  /**
+   * Share of the worked steps that are true; null where there are none. True is not useful: `1+1=2` scores 1 whatever was
+   * asked, so beside `correct` its weight must stay small.
+   */
   steps: number | null;
 }
 
