@@ -118,8 +118,9 @@ class AdoptedTape extends Tape {
   }
 
   override tensor(rows: number, width: number): Tensor {
-    if (this.looseDepth > 0 || this.next >= this.wholes.length) return super.tensor(rows, width);
+    if (this.looseDepth > 0) return super.tensor(rows, width);
     const whole = this.wholes[this.next++];
+    if (whole?.width !== width) throw new Error(`adopted tape: tensor ${this.next - 1} is not the one that was kept`);
     return {
       buffer: this.device.view(whole.buffer, 0, this.rows * whole.width),
       rows: this.rows,

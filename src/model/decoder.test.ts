@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
-import { openReferenceDevice } from "../engine/devices/reference/device.ts";
 import type { Device } from "../engine/device.ts";
+import { openReferenceDevice } from "../engine/devices/reference/device.ts";
 import { Tape } from "../engine/tape.ts";
 import { type DecoderConfig, mathFormer } from "./config.ts";
 import { type PackedSequence, packSequences, uploadRows } from "./packed-batch.ts";
@@ -20,7 +20,12 @@ const sequences: PackedSequence[] = [
 ];
 
 /** Σ_i weight_i · logp_i + ½ Σ_i weight_i · entropy_i with fixed uneven weights, and its gradient. */
-async function weightedSum(policy: Policy, packed: PackedSequence[], weightAt: (entry: number) => number, gradient: boolean) {
+async function weightedSum(
+  policy: Policy,
+  packed: PackedSequence[],
+  weightAt: (entry: number) => number,
+  gradient: boolean,
+) {
   const { stepScope, device } = policy;
   const batch = packSequences(packed);
   const tape = new Tape(stepScope, { recording: gradient });
@@ -55,7 +60,7 @@ describe.each(Object.entries(shapes))("decoder %s, in f64", (_, config) => {
     const step = 1e-5;
     for (const { name, buffer, gradient } of policy.parameters.entries) {
       const values = await device.read(buffer);
-      const analytic = await device.read(gradient!);
+      const analytic = Float64Array.from(await device.read(gradient!));
       // The largest entry of each array: rounding of the difference is smallest beside it.
       const at = analytic.reduce((best, g, i) => (Math.abs(g) > Math.abs(analytic[best]) ? i : best), 0);
       const shifted = async (delta: number) => {

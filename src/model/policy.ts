@@ -44,7 +44,10 @@ export function createPolicy(
   };
 }
 
-/** A frozen copy of a policy's weights as they are now, sharing its decoder and scopes. */
+/**
+ * A frozen copy of a policy's weights as they are now. It shares the decoder's tables; its steps have memory of their
+ * own, so scoring with it leaves the policy's activations alone.
+ */
 export function freezePolicy(policy: Policy): Policy {
   const definitions = policy.parameters.entries.map(({ name, shape }) => ({
     name,
@@ -54,7 +57,7 @@ export function freezePolicy(policy: Policy): Policy {
   }));
   const parameters = new Parameters(policy.device, definitions, { trained: false });
   parameters.copyFrom(policy.parameters);
-  return { ...policy, parameters };
+  return { ...policy, parameters, stepScope: new Scope(policy.device), pieceScope: new Scope(policy.device) };
 }
 
 /** Gives a policy's memory back. */

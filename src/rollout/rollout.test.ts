@@ -51,7 +51,7 @@ describe.each(Object.entries(shapes))("rollout, %s", (_, config) => {
     const dLogps = Array.from({ length: entries }, (_, i) => Math.sin(i + 1));
     const dEntropies = Array.from({ length: entries }, (_, i) => Math.cos(i) / 10);
     const adopted = await gradientOf(policy, async () => {
-      const forward = rollout.adopt();
+      const forward = rollout.adopt(rollout.attempts.flat().map((_, attempt) => attempt));
       const { hidden } = policy.decoder.forward(forward.tape, policy.parameters, forward.rows);
       entryLogps(policy, forward.tape, hidden, { ...forward, temperature: 1 }, forward.known).seed(dLogps, dEntropies);
       forward.tape.backward();

@@ -23,7 +23,7 @@ export interface SampledAttempt {
 export interface RolloutForward {
   tape: Tape;
   rows: DecoderRows;
-  /** By attempt, then token. */
+  /** By attempt in the order given, then token. */
   trainedRows: Int32Array;
   targets: Int32Array;
   known: KnownLogps;
@@ -37,11 +37,13 @@ export interface Rollout {
   rowCount: number;
   /** Completion tokens sampled. */
   tokenCount: number;
+  /** Whether activations were kept, so that `adopt` is possible. */
+  keptAll: boolean;
   /**
-   * The forward pass of these attempts, adopted; only with keeping `all`, once, before the policy changes or its step
-   * scope ends.
+   * The forward pass of this rollout, adopted, with the entries of the given attempts (prompt p's attempt g is number
+   * p · group + g); only with keeping `all`, once, before the policy changes or its step scope ends.
    */
-  adopt(): RolloutForward;
+  adopt(attempts: readonly number[]): RolloutForward;
 }
 
 /** When this share of the rows of a piece or less belongs to attempts that go on, the others are dropped. */
@@ -182,9 +184,10 @@ export async function sampleAttempts(
   return {
     attempts: prompts.map((_, p) => flat.slice(p * group, (p + 1) * group)),
     rowCount: tape.filled,
+    keptAll: keeping === "all",
     tokenCount: flat.reduce((sum, { tokens: ids }) => sum + ids.length, 0),
-    adopt() {
-      const order = Int32Array.from(recordAt.flat());
+    adopt(chosen) {
+      const order = Int32Array.from(chosen.flatMap((attempt) => recordAt[attempt]));
       const upload = (values: DeviceBuffer) => {
         const known = stepScope.temporary("f32", order.length);
         const index = stepScope.upload("i32", order);
@@ -198,8 +201,10 @@ export async function sampleAttempts(
           positions: Int32Array.from(fedPositions),
           segments: rows.segments,
         }),
-        trainedRows: Int32Array.from(tokens.flatMap((ids, attempt) => ids.map((_, t) => rows.rowOf[attempt][t]))),
-        targets: Int32Array.from(tokens.flat()),
+        trainedRows: Int32Array.from(
+          chosen.flatMap((attempt) => tokens[attempt].map((_, t) => rows.rowOf[attempt][t])),
+        ),
+        targets: Int32Array.from(chosen.flatMap((attempt) => tokens[attempt])),
         known: { logps: upload(recorded), entropies: upload(recordedEntropies) },
         rowCount: tape.filled,
       };

@@ -1,0 +1,72 @@
+import { wilsonInterval } from "../base/statistics.ts";
+import type { Policy } from "../model/policy.ts";
+import type { Attempt, RewardParts } from "../records/attempt.ts";
+import type { EvaluationSummary } from "../records/events.ts";
+import type { Prompt } from "../records/problem.ts";
+import { type Grading, toAttempt } from "../rollout/attempts.ts";
+import { sampleAttempts } from "../rollout/rollout.ts";
+import type { SamplingOptions } from "../rollout/sampling.ts";
+
+/** One answered problem of an evaluation. */
+export interface EvaluatedAttempt {
+  prompt: Prompt;
+  attempt: Attempt;
+  parts: RewardParts;
+  answer: string | null;
+}
+
+/** Prompts sampled at once: enough rows to fill the products, little enough memory. */
+const promptsAtOnce = 256;
+
+/**
+ * Accuracy on held-out problems, one attempt each, with Wilson's 95 % interval.
+ *
+ * @param options name of the result; sampling (greedy for the usual figure); seed when sampling is not greedy
+ * @param onProgress called with the number of problems answered
+ */
+export async function evaluate(
+  policy: Policy,
+  prompts: readonly Prompt[],
+  grading: Grading,
+  options: { name: string; sampling: SamplingOptions; seed: number },
+  onProgress: (done: number) => void = () => {},
+): Promise<{ summary: EvaluationSummary; attempts: EvaluatedAttempt[] }> {
+  const began = performance.now();
+  const attempts: EvaluatedAttempt[] = [];
+  for (let start = 0; start < prompts.length; start += promptsAtOnce) {
+    const chunk = prompts.slice(start, start + promptsAtOnce);
+    const rollout = await sampleAttempts(
+      policy,
+      chunk.map(({ tokens }) => tokens),
+      {
+        ...options.sampling,
+        group: 1,
+        eosId: grading.eosId,
+        seed: options.seed,
+        streams: chunk.map((_, i) => start + i),
+        keeping: "keys",
+      },
+    );
+    policy.stepScope.end();
+    chunk.forEach((prompt, i) => {
+      const attempt = toAttempt(rollout.attempts[i][0], grading);
+      const parts = grading.grade(attempt, prompt);
+      attempts.push({ prompt, attempt, parts, answer: grading.extract(attempt, prompt) });
+    });
+    onProgress(attempts.length);
+  }
+  const n = attempts.length;
+  const correct = attempts.filter(({ parts }) => parts.correct === 1).length;
+  const formatted = attempts.filter(({ parts }) => parts.format === 1).length;
+  return {
+    summary: {
+      name: options.name,
+      accuracy: n === 0 ? 0 : correct / n,
+      ci95: wilsonInterval(correct, n),
+      formatAccuracy: n === 0 ? 0 : formatted / n,
+      n,
+      seconds: (performance.now() - began) / 1000,
+    },
+    attempts,
+  };
+}

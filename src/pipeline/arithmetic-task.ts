@@ -1,0 +1,44 @@
+import { type GenerateOptions, generateProblems } from "../data/arithmetic.ts";
+import { arithmeticDemonstration, arithmeticPrompt, digitOrderOf } from "../prompt/arithmetic-format.ts";
+import { MathTokenizer } from "../prompt/math-tokenizer.ts";
+import type { Demonstration, Prompt } from "../records/problem.ts";
+import { arithmeticReward, extractAnswer } from "../reward/arithmetic.ts";
+import type { Grading } from "../rollout/attempts.ts";
+import type { Recipe } from "./recipe.ts";
+
+/** The arithmetic task as a recipe describes it: where its problems come from and how attempts are graded. */
+export interface ArithmeticTask {
+  tokenizer: MathTokenizer;
+  grading: Grading;
+  /** Longest completion, in tokens. */
+  maxNewTokens: number;
+  /** A fixed set of worked solutions. */
+  demonstrations(count: number, seed: number): Demonstration[];
+  /** Problems without solutions, of a split that supervision never sees. */
+  prompts(split: "reinforcement" | "validation" | "test", count: number, seed: number): Prompt[];
+}
+
+/** How an arithmetic attempt is read and graded. */
+export function arithmeticGrading(tokenizer: MathTokenizer): Grading {
+  return {
+    eosId: tokenizer.eosId,
+    decode: (tokens) => tokenizer.decode(tokens),
+    grade: (attempt, { problem }) => arithmeticReward(attempt, problem),
+    extract: (attempt, { problem }) => extractAnswer(attempt.text, digitOrderOf(problem)),
+  };
+}
+
+export function arithmeticTask({ maxNewTokens, ...expressions }: Recipe["task"]): ArithmeticTask {
+  const tokenizer = new MathTokenizer();
+  const generate = (split: GenerateOptions["split"], count: number, seed: number) =>
+    generateProblems({ ...expressions, split, count, seed, solutions: split === "supervised" });
+  return {
+    tokenizer,
+    grading: arithmeticGrading(tokenizer),
+    maxNewTokens,
+    demonstrations: (count, seed) =>
+      generate("supervised", count, seed).map((problem) => arithmeticDemonstration(problem, tokenizer)),
+    prompts: (split, count, seed) =>
+      generate(split, count, seed).map((problem) => arithmeticPrompt(problem, tokenizer)),
+  };
+}

@@ -1,0 +1,167 @@
+import { z } from "zod";
+
+const whole = (doc: string, low: number, high = 1e9) => z.number().int().min(low).max(high).describe(doc);
+const share = (doc: string) => z.number().min(0).max(1).describe(doc);
+const stageName = z
+  .string()
+  .regex(/^[a-z][a-z0-9-]*$/)
+  .describe("name of the stage: lower-case letters, digits and -");
+
+const optimizerFields = {
+  steps: whole("optimizer steps (for rl: rollouts)", 1),
+  learningRate: z.number().positive().max(1).describe("peak learning rate"),
+  warmupSteps: whole("steps of linear warm-up", 0).default(10),
+  decay: z.enum(["cosine", "linear", "constant"]).default("cosine").describe("learning-rate decay after warm-up"),
+  finalShare: share("learning rate at the end, as a share of the peak").default(0.1),
+  beta1: share("AdamW: decay of the first moment").default(0.9),
+  beta2: share("AdamW: decay of the second moment").default(0.99),
+  eps: z.number().positive().max(1e-2).default(1e-8).describe("AdamW: added to the root of the second moment"),
+  weightDecay: z.number().min(0).max(1).default(0).describe("AdamW: decoupled weight decay of matrices"),
+  maxGradNorm: z.number().min(0).default(1).describe("clip the gradient's norm to this; 0: never"),
+  microBatchTokens: whole("rows of one forward and backward pass", 16).default(8192),
+  balanceCoefficient: z.number().min(0).max(10).default(0.01).describe("weight of the experts' load-balancing loss"),
+};
+
+const supervisedFields = {
+  name: stageName,
+  workedSolutions: whole("worked solutions there are, a fixed set", 1, 1e7),
+  batchSize: whole("demonstrations per optimizer step", 1, 1e6).default(64),
+  ...optimizerFields,
+};
+
+const rlStage = z.strictObject({
+  kind: z.literal("rl").describe("GRPO on correctness"),
+  name: stageName,
+  problems: whole("problems of which only the answer is known", 1, 1e7),
+  promptsPerStep: whole("problems per rollout", 1, 1e6).default(32),
+  group: whole("attempts at each problem", 2, 1024).default(8),
+  ...optimizerFields,
+  decay: z.enum(["cosine", "linear", "constant"]).default("linear").describe("learning-rate decay after warm-up"),
+  scale: z.enum(["group", "batch", "none"]).default("group").describe("what advantages are divided by"),
+  clipLow: z.number().min(0).max(1).default(0.2).describe("ratios below 1 − clipLow are clipped"),
+  clipHigh: z.number().min(0).max(10).default(0.28).describe("ratios above 1 + clipHigh are clipped"),
+  beta: z.number().min(0).max(10).default(0.001).describe("weight of KL to the frozen start; 0: none"),
+  entropyBonus: z.number().min(0).max(1).default(0).describe("weight of the policy's entropy"),
+  aggregation: z
+    .enum(["grpo", "dapo"])
+    .default("dapo")
+    .describe("mean over attempts of token means, or over all tokens"),
+  updatesPerRollout: whole("optimizer updates on each rollout", 1, 64).default(1),
+  temperature: z.number().positive().max(10).default(1).describe("sampling temperature"),
+  topK: whole("sample from the k most likely tokens; 0: all", 0).default(0),
+  topP: z.number().positive().max(1).default(1).describe("sample from the smallest set with this mass; 1: all"),
+  rewards: z
+    .record(z.string(), z.number())
+    .default({ correct: 1 })
+    .describe("weight of each reward part: correct, format, steps"),
+});
+
+const stage = z.discriminatedUnion("kind", [
+  z.strictObject({ kind: z.literal("pretrain").describe("supervised, from nothing"), ...supervisedFields }),
+  z.strictObject({ kind: z.literal("sft").describe("supervised, from the stage before"), ...supervisedFields }),
+  rlStage,
+  z.strictObject({ kind: z.literal("eval").describe("measure only"), name: stageName }),
+]);
+
+/** A recipe, the whole configuration of a run. Every field that is left out has its default filled in. */
+export const recipeSchema = z
+  .strictObject({
+    name: z
+      .string()
+      .regex(/^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$/)
+      .describe("name of the run and its directory"),
+    seed: whole("every random number comes from it", 0, 2 ** 31 - 1).default(0),
+    device: z
+      .strictObject({
+        name: z
+          .enum(["native", "reference"])
+          .default("native")
+          .describe("native: C++; reference: plain TypeScript in f64"),
+        threads: z
+          .union([z.literal("auto"), z.number().int().min(1).max(256)])
+          .default("auto")
+          .describe("threads; auto: all processors"),
+        precision: z
+          .enum(["auto", "f32", "bf16"])
+          .default("auto")
+          .describe("operands of products; auto: bf16 where the processor has instructions for it"),
+      })
+      .prefault({}),
+    task: z
+      .strictObject({
+        maxDigits: whole("longest number, in digits", 1, 50).default(2),
+        maxDepth: whole("operations on a path from the root", 1, 10).default(2),
+        operators: z
+          .array(z.enum(["+", "-", "*", "/", "%"]))
+          .default(["+", "-", "*"])
+          .describe("operators to draw"),
+        functions: z
+          .array(z.enum(["max", "min", "next", "prev", "abs"]))
+          .default([])
+          .describe("functions to draw"),
+        negatives: share("probability that a number has a minus sign").default(0),
+        zeroProbability: share("probability that a number is 0").default(0.005),
+        spaceProbability: share("probability of a space between two marks").default(0.25),
+        bracketProbability: share("probability of redundant brackets").default(0.15),
+        digitOrder: z
+          .enum(["big", "little", "mixed"])
+          .default("big")
+          .describe("which digit of steps and answer comes first"),
+        stepProbability: share("probability that an operation's steps are shown").default(1),
+        scratchpad: z.boolean().default(true).describe("worked steps between expression and answer"),
+        maxNewTokens: whole("longest completion, in tokens", 2, 4096).default(96),
+      })
+      .prefault({}),
+    model: z
+      .strictObject({
+        from: z.string().optional().describe("directory of a checkpoint to start from, instead of fresh weights"),
+        size: z.enum(["tiny", "small", "medium", "large"]).default("tiny").describe("what fields left out default to"),
+        width: whole("width of the residual stream", 1, 65536).optional(),
+        heads: whole("attention heads", 1, 1024).optional(),
+        feedForward: whole("width of the feed-forward block or of each expert", 1, 262144).optional(),
+        layers: whole("blocks", 1, 1024).optional(),
+        experts: whole("experts per block; 0: a plain feed-forward block", 0, 4096).optional(),
+        activeExperts: whole("experts each token uses", 0, 4096).optional(),
+        finalNorm: z.boolean().optional().describe("a norm before the output head"),
+        block: z.enum(["mathformer", "llama"]).default("mathformer").describe("the kind of block"),
+      })
+      .prefault({}),
+    stages: z.array(stage).min(1).describe("what to do, in order"),
+    evaluation: z
+      .strictObject({
+        problems: whole("held-out problems each stage is measured on, greedily", 1, 1e6).default(1000),
+        seed: whole("names the held-out problems; the same for every seed of training", 0, 2 ** 31 - 1).default(1),
+      })
+      .prefault({}),
+    validation: z
+      .strictObject({
+        problems: whole("problems that choose the best checkpoint; 0: none", 0, 1e6).default(0),
+        every: whole("steps between checkpoints that are validated", 1).default(100),
+      })
+      .prefault({}),
+    checkpoints: z
+      .strictObject({
+        every: whole("steps between checkpoints", 1).default(100),
+        keepLast: whole("checkpoints kept of each stage, besides the best", 1, 1e6).default(2),
+      })
+      .prefault({}),
+  })
+  .superRefine((recipe, context) => {
+    const names = new Set<string>();
+    recipe.stages.forEach((one, i) => {
+      if (names.has(one.name))
+        context.addIssue({ code: "custom", path: ["stages", i, "name"], message: `two stages are named ${one.name}` });
+      names.add(one.name);
+      if (one.kind === "pretrain" && (i > 0 || recipe.model.from !== undefined))
+        context.addIssue({
+          code: "custom",
+          path: ["stages", i, "kind"],
+          message: "pretrain starts from nothing: only as the first stage, without model.from; use sft",
+        });
+    });
+  });
+
+export type Recipe = z.output<typeof recipeSchema>;
+export type Stage = Recipe["stages"][number];
+export type SupervisedStage = Extract<Stage, { kind: "pretrain" | "sft" }>;
+export type RlStage = Extract<Stage, { kind: "rl" }>;

@@ -1,0 +1,215 @@
+import { join } from "node:path";
+import { version } from "../base/version.ts";
+import type { Device } from "../engine/device.ts";
+import { openDevice } from "../engine/registry.ts";
+import { evaluate } from "../eval/evaluate.ts";
+import { loadModel, saveModel } from "../model/checkpoint.ts";
+import { mathFormer } from "../model/config.ts";
+import { closePolicy, createPolicy, type Policy } from "../model/policy.ts";
+import type { AttemptRecord, EvaluationSummary, RunEvent } from "../records/events.ts";
+import { writeReport } from "../report/write.ts";
+import { greedy } from "../rollout/sampling.ts";
+import { createRun, openRun } from "../runs/create-run.ts";
+import { newestCheckpoint, readEvents, readRun } from "../runs/run-reader.ts";
+import type { RunWriter } from "../runs/run-writer.ts";
+import { measurePeakFlops } from "../train/flops.ts";
+import { readStageProgress } from "../train/training-state.ts";
+import { arithmeticTask } from "./arithmetic-task.ts";
+import type { Recipe, Stage } from "./recipe.ts";
+import { runTrainingStage, type StageContext } from "./stage-runner.ts";
+
+export interface RunOptions {
+  /** Directory that run directories are made in. Default `runs`. */
+  root?: string;
+  /** Go on with the run of this name, with the recipe it was started with. */
+  resume?: boolean;
+  /** Delete a run of this name first. */
+  overwrite?: boolean;
+  /** Sees every event as it is written. */
+  onEvent?: (event: RunEvent) => void;
+  /** Sees how far an evaluation is. */
+  onEvaluation?: (at: { stage: string; done: number; total: number }) => void;
+  /** Asked after every step; true saves a checkpoint and ends the run there. */
+  stopRequested?: () => boolean;
+}
+
+export interface RunResult {
+  /** The run's directory. */
+  run: string;
+  stages: EvaluationSummary[];
+  /** `stopped`: ended early on request; go on with `resume`. */
+  status: "finished" | "stopped";
+}
+
+/**
+ * Runs a recipe: its stages in order, each measured on the same held-out problems, then the final model and the report.
+ *
+ * @throws ConfigError when the run's directory is taken; DeviceError; CheckpointError when the disk is full;
+ * TrainingError when training diverges. What was written before stays, and `resume` goes on from the last checkpoint
+ */
+export async function runRecipe(recipe: Recipe, options: RunOptions = {}): Promise<RunResult> {
+  const { root = "runs", onEvent = () => {}, onEvaluation = () => {}, stopRequested = () => false } = options;
+  const device = openDevice(recipe.device);
+  let writer: RunWriter | null = null;
+  let policy: Policy | null = null;
+  try {
+    const task = arithmeticTask(recipe.task);
+    writer = options.resume
+      ? openRun(join(root, recipe.name))
+      : createRun({ root, name: recipe.name, recipe, version, seed: recipe.seed, overwrite: options.overwrite });
+    const began = performance.now();
+    const position = findPosition(writer.dir, recipe);
+    policy = startingPolicy(device, recipe, position.checkpoint);
+    const store = writer;
+    const emit = (event: RunEvent) => {
+      if (event.type !== "checkpoint") store.append(event);
+      onEvent(event);
+    };
+    if (options.resume) {
+      writer.resumeFrom(recipe.stages[position.index].name, position.step);
+      onEvent({ type: "resume", time: Date.now(), stage: recipe.stages[position.index].name, step: position.step });
+    } else
+      emit({
+        type: "run",
+        time: Date.now(),
+        name: recipe.name,
+        version,
+        seed: recipe.seed,
+        device: { ...device.info },
+      });
+    const context: StageContext = {
+      recipe,
+      task,
+      policy,
+      writer,
+      emit,
+      stopRequested,
+      peakFlops: await measurePeakFlops(device),
+      validation:
+        recipe.validation.problems > 0
+          ? task.prompts("validation", recipe.validation.problems, recipe.evaluation.seed)
+          : [],
+    };
+    const status = await runStages(context, position, onEvaluation);
+    if (status === "finished") {
+      await writer.saveFinal((dir) => saveModel(dir, context.policy, { tokenizer: "math", task: recipe.task }));
+      emit({ type: "run-end", time: Date.now(), seconds: (performance.now() - began) / 1000 });
+    }
+    writer.flush();
+    await reportRun(writer.dir);
+    return { run: writer.dir, stages: evaluationsOf(readEvents(writer.dir)), status };
+  } finally {
+    writer?.close();
+    if (policy) closePolicy(policy);
+    device.close();
+  }
+}
+
+/** Writes `report.html` of a run, finished or not; returns its path. @throws DataError when there is no such run */
+export async function reportRun(dir: string): Promise<string> {
+  const { recipe, events, manifest, samples } = readRun(dir);
+  const path = join(dir, "report.html");
+  await writeReport(path, {
+    recipe: recipe as object,
+    events,
+    attempts: [...samples()],
+    name: manifest.name,
+    version: manifest.version,
+  });
+  return path;
+}
+
+/** The results of a run's stages, in order. */
+export function evaluationsOf(events: readonly RunEvent[]): EvaluationSummary[] {
+  return events.flatMap((event) => (event.type === "evaluation" ? [event.result] : []));
+}
+
+/** Where a run stands: the stage to work on next, the steps of it that are done, and the checkpoint that holds them. */
+interface RunPosition {
+  index: number;
+  step: number;
+  checkpoint: string | null;
+}
+
+function findPosition(dir: string, recipe: Recipe): RunPosition {
+  const checkpoint = newestCheckpoint(dir);
+  if (!checkpoint) return { index: 0, step: 0, checkpoint: null };
+  const { stage, step } = readStageProgress(checkpoint);
+  return { index: recipe.stages.findIndex(({ name }) => name === stage), step, checkpoint };
+}
+
+function startingPolicy(device: Device, recipe: Recipe, checkpoint: string | null): Policy {
+  const from = checkpoint ?? recipe.model.from;
+  if (from) return loadModel(device, from, { trained: true }).policy;
+  const { from: _, ...shape } = recipe.model;
+  const { vocabularySize } = arithmeticTask(recipe.task).tokenizer;
+  return createPolicy(device, mathFormer(shape, vocabularySize), { seed: recipe.seed, trained: true });
+}
+
+async function runStages(
+  context: StageContext,
+  position: RunPosition,
+  onEvaluation: NonNullable<RunOptions["onEvaluation"]>,
+): Promise<RunResult["status"]> {
+  const { recipe, emit, writer } = context;
+  for (let index = position.index; index < recipe.stages.length; index++) {
+    const stage = recipe.stages[index];
+    const resumed = index === position.index && position.step > 0;
+    let outcome = { status: "done", seconds: 0, steps: 0 };
+    if (stage.kind !== "eval") {
+      const checkpoint = resumed ? position.checkpoint : null;
+      const beginning = resumed ? beginningOf(writer.dir, recipe, index) : null;
+      outcome = await runTrainingStage(context, stage, { checkpoint, beginning });
+    }
+    if (outcome.status === "stopped") return "stopped";
+    await measureStage(context, stage, outcome, onEvaluation);
+    emit({ type: "stage-end", time: Date.now(), stage: stage.name, seconds: outcome.seconds });
+  }
+  return "finished";
+}
+
+/** The last checkpoint of the training stage before `index`; null when the stage began with fresh weights. */
+function beginningOf(dir: string, recipe: Recipe, index: number): string | null {
+  const { lastCheckpoints } = readRun(dir);
+  for (let before = index - 1; before >= 0; before--) {
+    const found = lastCheckpoints.get(recipe.stages[before].name);
+    if (found) return found.path;
+  }
+  return recipe.model.from ?? null;
+}
+
+/** Measures the policy on the held-out problems, greedily, and keeps samples. */
+async function measureStage(
+  { recipe, task, policy, writer, emit }: StageContext,
+  stage: Stage,
+  outcome: { seconds: number; steps: number },
+  onEvaluation: NonNullable<RunOptions["onEvaluation"]>,
+): Promise<void> {
+  const { problems, seed } = recipe.evaluation;
+  const prompts = task.prompts("test", problems, seed);
+  const options = { name: stage.name, sampling: greedy(task.maxNewTokens), seed };
+  const { summary, attempts } = await evaluate(policy, prompts, task.grading, options, (done) =>
+    onEvaluation({ stage: stage.name, done, total: problems }),
+  );
+  const at = { stage: stage.name, step: outcome.steps };
+  writer.appendSamples(
+    at,
+    attempts.map(
+      ({ prompt, attempt, parts, answer }): AttemptRecord => ({
+        ...at,
+        problem: prompt.problem.id,
+        question: prompt.problem.question,
+        gold: prompt.problem.answer,
+        completion: attempt.text,
+        answer,
+        stop: attempt.stop,
+        tokens: attempt.tokens.length,
+        parts,
+        reward: parts.correct ?? 0,
+        advantage: null,
+      }),
+    ),
+  );
+  const result = { ...summary, seconds: outcome.seconds + summary.seconds };
+  emit({ type: "evaluation", time: Date.now(), ...at, result });
+}

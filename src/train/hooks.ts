@@ -1,0 +1,18 @@
+import type { ScoredGroup } from "../records/attempt.ts";
+import type { ExpertUse } from "../records/events.ts";
+
+/** What one optimizer step reports. */
+export interface StepReport {
+  /** From 0. */
+  step: number;
+  /** Tokens trained or sampled in this step. */
+  tokens: number;
+  metrics: Record<string, number>;
+  /** One entry per mixture layer; empty for a dense model. */
+  experts: ExpertUse[];
+  /** Every attempt of the step, in reinforcement. */
+  groups: ScoredGroup[];
+}
+
+/** Called after each step; `stop` ends training there. Logging, checkpoints and validation are the caller's. */
+export type AfterStep = (report: StepReport) => Promise<"go on" | "stop">;

@@ -1,0 +1,31 @@
+import type { DecoderConfig } from "../model/config.ts";
+import type { Policy } from "../model/policy.ts";
+import type { Prompt } from "../records/problem.ts";
+
+/** f32 numbers that one row leaves behind for backward. */
+export function activationsPerRow(config: DecoderConfig): number {
+  const { width, layers, heads, kvHeads, headDim, feedForward, experts, activeExperts } = config;
+  const norms = 2 * (width + 2);
+  const rotated = config.positions === "rotary" ? 2 : 1;
+  const attention = headDim * (heads * (1 + rotated) + kvHeads * (1 + rotated)) + heads + width;
+  const inner = feedForward * (config.activation === "swiglu" ? 3 : 2);
+  const block = experts > 0 ? activeExperts * (inner + 2 * width) + experts : inner;
+  return width + layers * (norms + attention + block + width) + (config.finalNorm ? width + 2 : 0);
+}
+
+/** Activations of a rollout are kept for backward up to this many bytes. */
+const keepAllBytes = 2 ** 30;
+
+/**
+ * Whether a rollout may keep all its activations, so that its first update needs no forward pass. Decided by sizes
+ * alone: the same step decides the same way when it is run again.
+ */
+export function roomToKeepAll(
+  { config }: Policy,
+  prompts: readonly Prompt[],
+  { group, sampling }: { group: number; sampling: { maxNewTokens: number } },
+): boolean {
+  const promptRows = prompts.reduce((sum, { tokens }) => sum + tokens.length, 0);
+  const rows = promptRows + prompts.length * group * (sampling.maxNewTokens - 1);
+  return rows * activationsPerRow(config) * 4 <= keepAllBytes;
+}
