@@ -173,22 +173,16 @@ napi_value allocate(napi_env env, napi_callback_info info) {
   return number(env, static_cast<double>(reinterpret_cast<uintptr_t>(memory)));
 }
 
-// free(handle, address): what allocate gave.
+// free(handle, address): what allocate gave, and the packed copies of the weights in it.
 napi_value freeBlock(napi_env env, napi_callback_info info) {
   const Call<2> call(env, info);
   Device* device = call.device();
   if (!device) return nullptr;
   const auto block = device->blocks.find(call.address(1));
   if (block == device->blocks.end()) return fail(env, "not an allocated address");
+  device->pool->packs().drop(block->first, block->second);
   release(block->first, block->second);
   device->blocks.erase(block);
-  return nullptr;
-}
-
-// dropPacked(handle, address, bytes): forgets the packed copies of the weights in this range.
-napi_value dropPacked(napi_env env, napi_callback_info info) {
-  const Call<3> call(env, info);
-  if (Device* device = call.device()) device->pool->packs().drop(call.address(1), call.size(2));
   return nullptr;
 }
 
@@ -235,12 +229,10 @@ napi_value overhead(napi_env env, napi_callback_info info) {
 napi_value initialize(napi_env env, napi_value exports) {
   const napi_property_descriptor properties[] = {
 #define RECKON_METHOD(name, function) {name, nullptr, function, nullptr, nullptr, nullptr, napi_enumerable, nullptr}
-      RECKON_METHOD("levels", levels),         RECKON_METHOD("probe", probe),
-      RECKON_METHOD("signatures", signatures), RECKON_METHOD("open", open),
-      RECKON_METHOD("close", close),           RECKON_METHOD("allocate", allocate),
-      RECKON_METHOD("free", freeBlock),        RECKON_METHOD("dropPacked", dropPacked),
-      RECKON_METHOD("write", write),           RECKON_METHOD("read", read),
-      RECKON_METHOD("run", run),               RECKON_METHOD("overhead", overhead),
+      RECKON_METHOD("levels", levels),     RECKON_METHOD("probe", probe), RECKON_METHOD("signatures", signatures),
+      RECKON_METHOD("open", open),         RECKON_METHOD("close", close), RECKON_METHOD("allocate", allocate),
+      RECKON_METHOD("free", freeBlock),    RECKON_METHOD("write", write), RECKON_METHOD("read", read),
+      RECKON_METHOD("run", run),           RECKON_METHOD("overhead", overhead),
 #undef RECKON_METHOD
   };
   napi_define_properties(env, exports, sizeof(properties) / sizeof(properties[0]), properties);

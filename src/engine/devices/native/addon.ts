@@ -55,7 +55,7 @@ export function loadAddon(path: string = defaultPath): AddonState {
     const reason = `Node ${process.versions.node} on ${process.platform}-${process.arch} cannot load it: ${why}`;
     return { path, state: "unusable", reason, mend };
   }
-  const difference = signatureDifference(addon);
+  const difference = differenceFromSources(addon);
   if (difference) return { path, state: "stale", reason: difference, mend };
   return { path, state: "ready", addon };
 }
@@ -69,8 +69,10 @@ export function requireAddon(path?: string): NativeAddon {
   );
 }
 
-/** How the addon's kernel table differs from the one in kernels.ts; null when it does not. */
-function signatureDifference(addon: NativeAddon): string | null {
+const functions = ["levels", "probe", "open", "close", "allocate", "free", "write", "read", "run", "overhead"] as const;
+
+/** How the addon differs from the one these sources make: in its kernels or its functions; null when it does not. */
+function differenceFromSources(addon: NativeAddon): string | null {
   const theirs = typeof addon.signatures === "function" ? addon.signatures() : [];
   const ours = Object.entries(kernelSignatures).map(([name, signature]) => `${name}: ${signature}`);
   for (let i = 0; i < Math.max(ours.length, theirs.length); i++) {
@@ -78,5 +80,6 @@ function signatureDifference(addon: NativeAddon): string | null {
       return `it was built from other sources: kernel ${i} is "${theirs[i] ?? "absent"}" there, "${ours[i] ?? "absent"}" here`;
     }
   }
-  return null;
+  const absent = functions.find((name) => typeof addon[name] !== "function");
+  return absent ? `it was built from other sources: it has no ${absent}()` : null;
 }

@@ -1,0 +1,185 @@
+import { afterEach, describe, expect, it } from "vitest";
+import { DeviceError, ShapeError } from "../../../base/errors.ts";
+import type { DeviceBuffer } from "../../device.ts";
+import { openReferenceDevice } from "../reference/device.ts";
+import type { NativeDevice } from "./device.ts";
+import { openNativeDevice } from "./index.ts";
+
+const opened: NativeDevice[] = [];
+
+function open(threads = 1): NativeDevice {
+  const device = openNativeDevice({ threads, precision: "f32" });
+  opened.push(device);
+  return device;
+}
+
+afterEach(() => {
+  for (const device of opened.splice(0)) device.close();
+});
+
+function filled(device: NativeDevice, values: number[]): DeviceBuffer {
+  const buffer = device.allocate("f32", values.length);
+  device.write(buffer, values);
+  return buffer;
+}
+
+describe("memory", () => {
+  it("is zero-filled, small or large", async () => {
+    const device = open();
+    for (const length of [0, 1, 1000, 300_000, 3_000_000]) {
+      const buffer = device.allocate("f32", length);
+      const contents = await device.read(buffer);
+      expect(contents.length).toBe(length);
+      expect(contents.every((value) => value === 0)).toBe(true);
+      device.write(buffer, new Float32Array(length).fill(7));
+      device.free(buffer);
+    }
+  });
+
+  it("counts bytes now and at most", () => {
+    const device = open();
+    const a = device.allocate("f32", 100);
+    const b = device.allocate("i32", 50);
+    device.free(a);
+    expect(device.memory()).toEqual({ bytes: 200, peakBytes: 600 });
+    device.free(b);
+    expect(device.memory()).toEqual({ bytes: 0, peakBytes: 600 });
+  });
+
+  it("keeps f32 and i32 contents, and views are windows on it", async () => {
+    const device = open();
+    const whole = filled(device, [1, 2, 3, 4, 5, 6]);
+    const inner = device.view(device.view(whole, 1, 4), 1, 2);
+    expect(await device.read(inner)).toEqual(Float32Array.of(3, 4));
+    device.write(inner, [0.5, -0.5]);
+    expect(await device.read(whole)).toEqual(Float32Array.of(1, 2, 0.5, -0.5, 5, 6));
+    const integers = device.allocate("i32", 2);
+    device.write(integers, [-7, 2 ** 31 - 1]);
+    expect(await device.read(integers)).toEqual(Int32Array.of(-7, 2 ** 31 - 1));
+  });
+
+  it("says how much could not be had and what to lower", () => {
+    const device = open();
+    expect(() => device.allocate("f32", 2 ** 44)).toThrow(DeviceError);
+    expect(() => device.allocate("f32", 2 ** 44)).toThrow(/no memory for 67108864 MiB more .* lower the token budget/);
+    expect(device.memory().bytes).toBe(0);
+  });
+});
+
+describe("order", () => {
+  it("runs calls in the order they are enqueued, around writes and frees", async () => {
+    const device = open(2);
+    const x = filled(device, [1, 2]);
+    const y = device.allocate("f32", 2);
+    device.enqueue("copy", { x, out: y, count: 2 });
+    device.write(x, [10, 20]);
+    device.enqueue("addScaled", { x, out: y, count: 2, scale: 1 });
+    device.free(x);
+    device.enqueue("addScaled", { x: y, out: y, count: 2, scale: 1 });
+    expect(await device.read(y)).toEqual(Float32Array.of(22, 44));
+  });
+
+  it("runs a stream too long to wait for a read", async () => {
+    const device = open(2);
+    const one = filled(device, [1]);
+    const sum = device.allocate("f32", 1);
+    for (let i = 0; i < 20_000; i++) device.enqueue("addScaled", { x: one, out: sum, count: 1, scale: 1 });
+    expect(await device.read(sum)).toEqual(Float32Array.of(20_000));
+  });
+
+  it("sees a weight change: by the host, by a kernel, and when its memory is another tensor's", async () => {
+    const device = open(2);
+    const x = filled(device, [1, 1]);
+    const y = device.allocate("f32", 1);
+    const product = async (w: DeviceBuffer) => {
+      device.enqueue("linear", { x, w, bias: null, residual: null, y, rows: 1, inner: 2, outer: 1 });
+      return (await device.read(y))[0];
+    };
+    const w = filled(device, [1, 2]);
+    expect(await product(w)).toBe(3);
+    device.write(device.view(w, 1, 1), [5]);
+    expect(await product(w)).toBe(6);
+    device.enqueue("addScaled", { x, out: w, count: 2, scale: 10 });
+    expect(await product(w)).toBe(26);
+    device.free(w);
+    expect(await product(filled(device, [7, 8]))).toBe(15);
+  });
+
+  it("gives the same bits on one, two and five threads", async () => {
+    const results = [];
+    for (const threads of [1, 2, 5]) {
+      const device = open(threads);
+      const x = filled(
+        device,
+        Array.from({ length: 37 * 64 }, (_, i) => Math.sin(i)),
+      );
+      const w = filled(
+        device,
+        Array.from({ length: 96 * 64 }, (_, i) => Math.cos(i)),
+      );
+      const y = device.allocate("f32", 37 * 96);
+      const squares = device.allocate("f32", 1);
+      for (let round = 0; round < 50; round++) {
+        device.enqueue("linear", { x, w, bias: null, residual: null, y, rows: 37, inner: 64, outer: 96 });
+        device.enqueue("linearBackwardInput", { dY: y, w, dX: x, rows: 37, inner: 64, outer: 96, accumulate: 0 });
+        device.enqueue("sumSquares", { x, out: squares, count: 37 * 64 });
+        device.enqueue("add", { a: x, b: x, out: x, count: 37 * 64, scale: 1 / 1024 - 1 });
+      }
+      results.push([...(await device.read(x)), ...(await device.read(squares))]);
+    }
+    expect(results[0].some((value) => value !== 0)).toBe(true);
+    expect(results[1]).toEqual(results[0]);
+    expect(results[2]).toEqual(results[0]);
+  });
+});
+
+describe("misuse", () => {
+  it("is refused where it happens", async () => {
+    const device = open();
+    const x = device.allocate("f32", 4);
+    const integers = device.allocate("i32", 4);
+    const freed = device.allocate("f32", 4);
+    const freedView = device.view(freed, 0, 2);
+    device.free(freed);
+    const foreign = openReferenceDevice().allocate("f32", 4);
+    const copy = (from: DeviceBuffer, count = 4) => device.enqueue("copy", { x: from, out: x, count });
+
+    expect(() => copy(foreign)).toThrow(/copy.x: expected a buffer of this native device, got one of another device/);
+    expect(() => copy(freed)).toThrow(/copy.x: expected live memory, got a buffer of 4 elements that was freed/);
+    expect(() => copy(freedView)).toThrow(DeviceError);
+    expect(() => copy(integers)).toThrow(/copy: x must be f32, got i32/);
+    expect(() => copy(x, 5)).toThrow(/copy: x must hold 5 elements, got 4; check it against count 5/);
+    expect(() => copy(x, Number.NaN)).toThrow(/copy: count must be a number, got NaN/);
+    expect(() => device.enqueue("copy", { x: null as never, out: x, count: 1 })).toThrow(/copy.x: .* got null/);
+    expect(() => device.enqueue("nothing" as never, {} as never)).toThrow(/no kernel is named nothing/);
+    expect(() => device.write(x, [1])).toThrow(/write: expected 4 numbers, got 1/);
+    expect(() => device.view(x, 2, 3)).toThrow(ShapeError);
+    expect(() => device.free(device.view(x, 0, 2))).toThrow(/free: expected a whole allocation of 4 elements/);
+    expect(() => device.free(freed)).toThrow(/free: expected live memory/);
+    expect(() => device.allocate("f32", -1)).toThrow(/expected a whole number of elements, got -1/);
+    await expect(device.read(freed)).rejects.toThrow(/read: expected live memory/);
+    expect(await device.read(x)).toEqual(new Float32Array(4));
+  });
+
+  it("after close is refused, and a second close does nothing", async () => {
+    const device = open();
+    const x = device.allocate("f32", 4);
+    device.close();
+    device.close();
+    expect(() => device.allocate("f32", 1)).toThrow(/this native device is closed; open another/);
+    expect(() => device.enqueue("fill", { out: x, count: 4, value: 1 })).toThrow(DeviceError);
+    await expect(device.read(x)).rejects.toThrow(/is closed/);
+    expect(device.memory().bytes).toBe(0);
+  });
+});
+
+it("two devices work side by side", async () => {
+  const [a, b] = [open(2), open(2)];
+  const [x, y] = [filled(a, [1, 2]), filled(b, [3, 4])];
+  for (let i = 0; i < 10; i++) {
+    a.enqueue("addScaled", { x, out: x, count: 2, scale: 1 });
+    b.enqueue("addScaled", { x: y, out: y, count: 2, scale: 1 });
+  }
+  expect(await a.read(x)).toEqual(Float32Array.of(1024, 2048));
+  expect(await b.read(y)).toEqual(Float32Array.of(3072, 4096));
+});
