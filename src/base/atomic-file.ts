@@ -40,10 +40,19 @@ export function writeFileAtomic(
     }
     renameSync(aside, path);
   } catch (error) {
-    rmSync(aside, { force: true });
+    discard(aside);
     throw explainWriteFailure(error, { path, bytes, lastGood: options.lastGood });
   }
   syncPath(dirname(path));
+}
+
+/** Removes what was written aside, as far as it can be: a failure here must not hide the one that led to it. */
+export function discard(aside: string): void {
+  try {
+    rmSync(aside, { recursive: true, force: true });
+  } catch {
+    // Left for whoever opens the run next to remove.
+  }
 }
 
 /** Writes every byte; the system may take fewer than asked for in one call. */

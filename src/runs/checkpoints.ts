@@ -1,6 +1,6 @@
 import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
-import { ASIDE_PREFIX, asidePath, explainWriteFailure, syncPath } from "../base/atomic-file.ts";
+import { ASIDE_PREFIX, asidePath, discard, explainWriteFailure, syncPath } from "../base/atomic-file.ts";
 import { CheckpointError, ConfigError } from "../base/errors.ts";
 
 /** A checkpoint directory as it stands on disk. */
@@ -80,10 +80,10 @@ export async function writeDirectory(path: string, lastGood: string | null, writ
     renameSync(aside, path);
     syncPath(dirname(path));
   } catch (error) {
-    rmSync(aside, { recursive: true, force: true });
+    discard(aside);
     throw explainWriteFailure(error, { path, bytes: 0, lastGood });
   } finally {
-    rmSync(replaced, { recursive: true, force: true });
+    discard(replaced);
   }
 }
 
@@ -93,11 +93,6 @@ export async function writeDirectory(path: string, lastGood: string | null, writ
  * @returns the paths that were deleted
  */
 export function pruneCheckpoints(runDir: string, keepLast: number): string[] {
-  if (!Number.isInteger(keepLast) || keepLast < 1) {
-    throw new ConfigError(
-      `checkpoints: keepLast must be a whole number from 1, got ${keepLast}; resuming needs the last`,
-    );
-  }
   const deleted: string[] = [];
   for (const [, ofStage] of byStage(listCheckpoints(runDir))) {
     const best = bestCheckpoint(ofStage);
@@ -136,6 +131,14 @@ export function removeLeftovers(runDir: string): void {
       if (name.startsWith(ASIDE_PREFIX)) rmSync(join(dir, name), { recursive: true, force: true });
     }
   }
+}
+
+/** @throws ConfigError when fewer than one checkpoint would be kept: resuming needs the last */
+export function checkKeepLast(keepLast: number): void {
+  if (Number.isInteger(keepLast) && keepLast >= 1) return;
+  throw new ConfigError(
+    `checkpoints: keepLast must be a whole number from 1, got ${keepLast}; resuming needs the last`,
+  );
 }
 
 /**

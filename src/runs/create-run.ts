@@ -1,7 +1,14 @@
 import { existsSync, mkdirSync, readdirSync, renameSync, rmdirSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { stringify } from "yaml";
-import { ASIDE_PREFIX, asidePath, explainWriteFailure, syncPath, writeFileAtomic } from "../base/atomic-file.ts";
+import {
+  ASIDE_PREFIX,
+  asidePath,
+  discard,
+  explainWriteFailure,
+  syncPath,
+  writeFileAtomic,
+} from "../base/atomic-file.ts";
 import { ConfigError } from "../base/errors.ts";
 import { removeLeftovers } from "./checkpoints.ts";
 import { acquireLock, assertFree, describeProcess, liveness } from "./lock.ts";
@@ -46,7 +53,7 @@ export function createRun(options: {
     renameSync(aside, dir);
     syncPath(root);
   } catch (error) {
-    rmSync(aside, { recursive: true, force: true });
+    discard(aside);
     throw explainCreation(error, dir);
   }
   return openRun(dir, now);
@@ -110,8 +117,9 @@ function explainCreation(error: unknown, dir: string): unknown {
 }
 
 function checkRunName(name: string): void {
-  if (/^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$/.test(name)) return;
+  // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is refused
+  if (/^[^./\\\x00-\x1f][^/\\\x00-\x1f]{0,127}$/.test(name)) return;
   throw new ConfigError(
-    `run name ${JSON.stringify(name)}: expected 1-128 letters, digits, ".", "_" or "-", beginning with a letter or digit; choose another name`,
+    `run name ${JSON.stringify(name)}: expected 1-128 characters without "/", "\\" or control characters, not beginning with "."; choose another name`,
   );
 }

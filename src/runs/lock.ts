@@ -1,7 +1,7 @@
 import { linkSync, readFileSync, readlinkSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { hostname } from "node:os";
 import { join } from "node:path";
-import { asidePath } from "../base/atomic-file.ts";
+import { asidePath, discard, explainWriteFailure } from "../base/atomic-file.ts";
 import { ConfigError } from "../base/errors.ts";
 
 /** Who uses a run directory; enough to tell a live process from a dead one whose number was given away again. */
@@ -38,8 +38,8 @@ export function acquireLock(dir: string, now: () => number = Date.now): RunLock 
   const path = join(dir, "lock");
   const mine = describeProcess(process.pid, now());
   const aside = asidePath(path);
-  writeFileSync(aside, `${JSON.stringify(mine)}\n`);
   try {
+    writeFileSync(aside, `${JSON.stringify(mine)}\n`);
     for (let round = 0; round < 10; round++) {
       if (tryLink(aside, path)) {
         held.set(path, mine);
@@ -50,8 +50,10 @@ export function acquireLock(dir: string, now: () => number = Date.now): RunLock 
       if (owner !== "unreadable") refuseUnlessDead(dir, owner);
       removeStale(path, owner);
     }
+  } catch (error) {
+    throw explainClaim(error, dir, path);
   } finally {
-    rmSync(aside, { force: true });
+    discard(aside);
   }
   throw new ConfigError(`${dir}: other processes keep claiming this run directory; try again, or choose another --out`);
 }
@@ -139,9 +141,30 @@ function tryLink(from: string, to: string): boolean {
     linkSync(from, to);
     return true;
   } catch (error) {
+    const code = (error as NodeJS.ErrnoException).code ?? "";
+    if (code === "EEXIST") return false;
+    if (!["EPERM", "ENOTSUP", "EOPNOTSUPP", "ENOSYS"].includes(code)) throw error;
+    return tryCopy(from, to);
+  }
+}
+
+/** For file systems without hard links: exclusive too, but a kill in the middle leaves a torn claim, taken for stale. */
+function tryCopy(from: string, to: string): boolean {
+  try {
+    writeFileSync(to, readFileSync(from), { flag: "wx" });
+    return true;
+  } catch (error) {
     if ((error as NodeJS.ErrnoException).code === "EEXIST") return false;
     throw error;
   }
+}
+
+function explainClaim(error: unknown, dir: string, path: string): unknown {
+  const code = (error as NodeJS.ErrnoException | null)?.code ?? "";
+  if (!["EACCES", "EPERM", "EROFS"].includes(code)) return explainWriteFailure(error, { path, bytes: 0 });
+  return new ConfigError(`${dir}: expected a directory that can be written, got ${code}; choose another --out`, {
+    cause: error,
+  });
 }
 
 function readOwner(path: string): LockOwner | "gone" | "unreadable" {

@@ -7,6 +7,7 @@ import { AppendLog } from "./append-log.ts";
 import {
   bestCheckpoint,
   byStage,
+  checkKeepLast,
   checkStageName,
   listCheckpoints,
   pruneCheckpoints,
@@ -121,6 +122,7 @@ export class RunWriter {
   }): Promise<Extract<RunEvent, { type: "checkpoint" }>> {
     const { stage, step, score = null, keepLast = 2, write } = checkpoint;
     checkStageName(stage);
+    checkKeepLast(keepLast);
     this.#check();
     this.#sync();
     const saved = await writeCheckpoint(this.dir, { stage, step, score, write, lastGood: this.#lastGood });

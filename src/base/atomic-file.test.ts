@@ -1,0 +1,61 @@
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, describe, expect, it } from "vitest";
+import { asidePath, explainWriteFailure, writeFileAtomic } from "./atomic-file.ts";
+import { CheckpointError } from "./errors.ts";
+
+const dir = mkdtempSync(join(tmpdir(), "reckon-atomic-"));
+afterAll(() => rmSync(dir, { recursive: true, force: true }));
+const path = join(dir, "file");
+
+describe("writeFileAtomic", () => {
+  it("writes text, bytes and chunks", () => {
+    writeFileAtomic(path, "ü");
+    expect(readFileSync(path)).toEqual(Buffer.from("c3bc", "hex"));
+    writeFileAtomic(path, [Uint8Array.of(1, 2), new Uint8Array(0), Uint8Array.of(3)]);
+    expect([...readFileSync(path)]).toEqual([1, 2, 3]);
+  });
+
+  it("keeps the old file and leaves nothing aside when the content fails half-way", () => {
+    writeFileAtomic(path, "old");
+    function* chunks() {
+      yield Buffer.from("new");
+      throw new Error("no more");
+    }
+    expect(() => writeFileAtomic(path, chunks())).toThrow("no more");
+    expect(readFileSync(path, "utf8")).toBe("old");
+    expect(readdirSync(dir)).toEqual(["file"]);
+  });
+
+  it.skipIf(!existsSync("/dev/full"))("says what to do when the disk is full", () => {
+    writeFileSync(path, "old");
+    const aside = join(dir, "aside");
+    symlinkSync("/dev/full", aside);
+    let failure: unknown;
+    try {
+      writeFileAtomic(path, "12345", { aside, lastGood: "runs/a/checkpoints/rl-40" });
+    } catch (error) {
+      failure = error;
+    }
+    expect(failure).toBeInstanceOf(CheckpointError);
+    expect((failure as Error).message).toBe(
+      `disk full while writing ${path} (5 bytes); free space or choose another --out; the last good checkpoint is runs/a/checkpoints/rl-40`,
+    );
+    expect(readFileSync(path, "utf8")).toBe("old");
+    expect(readdirSync(dir)).toEqual(["file"]);
+  });
+
+  it("passes other errors on", () => {
+    expect(() => writeFileAtomic(join(dir, "missing", "file"), "x")).toThrow("ENOENT");
+    const unrelated = new RangeError("x");
+    expect(explainWriteFailure(unrelated, { path, bytes: 1 })).toBe(unrelated);
+    expect(explainWriteFailure(null, { path, bytes: 1 })).toBeNull();
+  });
+
+  it("never gives two writers the same place aside", () => {
+    const names = Array.from({ length: 100 }, () => asidePath(path));
+    expect(new Set(names).size).toBe(100);
+    expect(names.every((name) => name.startsWith(join(dir, ".tmp-file-")))).toBe(true);
+  });
+});
