@@ -1,5 +1,8 @@
 // The register tile: ROWS × (PANELS · VECTORS · W) outputs, f32, each one chain of multiply-adds over the depth in
 // ascending order, from zero. Every tile shape keeps that chain, so the shape never shows in the result.
+//
+// Operands are 32-bit words, one for each step of the depth: an f32, or two bf16 of neighbouring depths.
+// Multiply::add(a, b, sum) is sum + a·b for one word in each lane.
 #pragma once
 #include "lanes.h"
 
@@ -30,7 +33,7 @@ struct Ahead {
   int64_t bytesPerStep;
 };
 
-template <int ROWS, int VECTORS, int PANELS, bool BY_DEPTH, bool MASKED>
+template <class Multiply, int ROWS, int VECTORS, int PANELS, bool BY_DEPTH, bool MASKED>
 RECKON_INLINE void accumulate(const Left& left, const Right& right, int64_t depth, Ahead ahead,
                               Vec (&sums)[ROWS][VECTORS * PANELS]) {
 #pragma GCC unroll 14
@@ -66,7 +69,7 @@ RECKON_INLINE void accumulate(const Left& left, const Right& right, int64_t dept
     for (int r = 0; r < ROWS; r++) {
       const Vec value = set1(BY_DEPTH ? a[r] : a[r * left.stride]);
 #pragma GCC unroll 8
-      for (int v = 0; v < VECTORS * PANELS; v++) sums[r][v] = fma(value, step[v], sums[r][v]);
+      for (int v = 0; v < VECTORS * PANELS; v++) sums[r][v] = Multiply::add(value, step[v], sums[r][v]);
     }
     a += BY_DEPTH ? left.stride : 1;
     b += right.stride;

@@ -1,0 +1,182 @@
+// Blocks of a product, cut into register tiles: which tile does which rows and panels, in which order. Operands are 32-bit
+// words, so the same blocks serve f32 and pairs of bf16; a depth counts words.
+#pragma once
+#include "engine.h"
+#include "tile.h"
+
+namespace reckon {
+namespace RECKON_ISA {
+
+// With few rows one panel has too few accumulators to hide the latency of a multiply-add: take several panels at once.
+constexpr int panelsAtOnce(int rows) {
+  for (int panels = 4; panels > 1; panels /= 2) {
+    const int vectors = panels * kTileVectors;
+    if (rows * vectors + (rows > 1 ? vectors : 0) + 1 <= kRegisters) return panels;
+  }
+  return 1;
+}
+
+// Writes a tile's sums to `output`, whose pointers are those of the tile's first element.
+template <int ROWS, int VECTORS>
+RECKON_INLINE void finish(Vec (&sums)[ROWS][VECTORS], int64_t columns, const Output& output) {
+  const int lastLanes = static_cast<int>(columns - (VECTORS - 1) * W);
+#pragma GCC unroll 14
+  for (int r = 0; r < ROWS; r++) {
+#pragma GCC unroll 8
+    for (int v = 0; v < VECTORS; v++) {
+      const int count = v == VECTORS - 1 ? lastLanes : W;
+      const int64_t at = r * output.stride + v * W;
+      Vec value = sums[r][v];
+      if (output.bias) value = value + load(output.bias + v * W, count);
+      if (output.residual) value = value + load(output.residual + at, count);
+      store(output.c + at, value, count);
+    }
+  }
+}
+
+using Tile = void (*)(const Left&, const Right&, int64_t depth, const Ahead&, const Output&);
+
+template <class Multiply, int ROWS, int VECTORS, int PANELS, bool BY_DEPTH, bool MASKED>
+void tile(const Left& left, const Right& right, int64_t depth, const Ahead& ahead, const Output& output) {
+  for (int r = 0; r < ROWS; r++) {
+    for (int v = 0; v < VECTORS * PANELS; v++) __builtin_prefetch(output.c + r * output.stride + v * W, 1);
+  }
+  Vec sums[ROWS][VECTORS * PANELS];
+  accumulate<Multiply, ROWS, VECTORS, PANELS, BY_DEPTH, MASKED>(left, right, depth, ahead, sums);
+  finish<ROWS, VECTORS * PANELS>(sums, right.columns, output);
+}
+
+// Tiles by rows − 1 and vectors − 1.
+struct TileTable {
+  Tile tiles[kTileRows][kTileVectors];
+};
+
+template <class Multiply, bool BY_DEPTH, bool MASKED, int ROWS, int VECTORS>
+constexpr void fill(TileTable& table) {
+  table.tiles[ROWS - 1][VECTORS - 1] = tile<Multiply, ROWS, VECTORS, 1, BY_DEPTH, MASKED>;
+  if constexpr (VECTORS > 1) {
+    fill<Multiply, BY_DEPTH, MASKED, ROWS, VECTORS - 1>(table);
+  } else if constexpr (ROWS > 1) {
+    fill<Multiply, BY_DEPTH, MASKED, ROWS - 1, kTileVectors>(table);
+  }
+}
+
+template <class Multiply, bool BY_DEPTH, bool MASKED>
+constexpr TileTable makeTable() {
+  TileTable table{};
+  fill<Multiply, BY_DEPTH, MASKED, kTileRows, kTileVectors>(table);
+  return table;
+}
+
+struct WideTable {
+  Tile tiles[kTileRows];
+};
+
+template <class Multiply, int ROWS>
+constexpr void fillWide(WideTable& table) {
+  table.tiles[ROWS - 1] = tile<Multiply, ROWS, kTileVectors, panelsAtOnce(ROWS), false, false>;
+  if constexpr (ROWS > 1) fillWide<Multiply, ROWS - 1>(table);
+}
+
+template <class Multiply>
+constexpr WideTable makeWideTable() {
+  WideTable table{};
+  fillWide<Multiply, kTileRows>(table);
+  return table;
+}
+
+template <class Multiply>
+constexpr TileTable kPackedTiles = makeTable<Multiply, false, false>();
+template <class Multiply>
+constexpr TileTable kGradientTiles = makeTable<Multiply, true, false>();
+template <class Multiply>
+constexpr TileTable kGradientEdgeTiles = makeTable<Multiply, true, true>();
+template <class Multiply>
+constexpr WideTable kWideTiles = makeWideTable<Multiply>();
+
+// Splits `rows` into as few tiles as there can be, of sizes that differ by one at most.
+struct RowTiles {
+  int64_t count, size, larger;
+  explicit RowTiles(int64_t rows) : count((rows + kTileRows - 1) / kTileRows) {
+    size = count ? rows / count : 0;
+    larger = count ? rows % count : 0;
+  }
+  template <typename F>
+  RECKON_INLINE void each(F&& body) const {
+    int64_t row = 0;
+    for (int64_t i = 0; i < count; i++) {
+      const int64_t here = size + (i < larger);
+      body(row, static_cast<int>(here));
+      row += here;
+    }
+  }
+};
+
+RECKON_INLINE Output shifted(const Output& output, int64_t row, int64_t column) {
+  const int64_t at = row * output.stride + column;
+  return {output.c + at, output.stride, output.bias ? output.bias + column : nullptr,
+          output.residual ? output.residual + at : nullptr};
+}
+
+// c = A · B. `rowsAreNear`: the rows were copied into this core's cache just now.
+template <class Multiply>
+void multiplyBlock(const float* left, int64_t stride, bool rowsAreNear, int64_t rows, const float* packed, int64_t depth,
+                   int64_t columns, const Output& output) {
+  const int64_t panelSize = depth * kPanel;
+  const RowTiles rowTiles(rows);
+  int64_t column = 0;
+  if (const int wide = rowTiles.count == 1 ? panelsAtOnce(static_cast<int>(rows)) : 1; wide > 1) {
+    for (; column + wide * kPanel <= columns; column += wide * kPanel) {
+      kWideTiles<Multiply>.tiles[rows - 1]({left, stride}, {packed + column * depth, kPanel, panelSize, wide * kPanel}, depth, {},
+                                 shifted(output, 0, column));
+    }
+  }
+  auto product = [&](int64_t row, int count, int64_t column, const Ahead& ahead) {
+    const int64_t width = columns - column < kPanel ? columns - column : kPanel;
+    kPackedTiles<Multiply>.tiles[count - 1][(width - 1) / W]({left + row * stride, stride},
+                                                   {packed + column * depth, kPanel, panelSize, width}, depth, ahead,
+                                                   shifted(output, row, column));
+  };
+  if (rowTiles.count <= 4 || rowsAreNear) {
+    // The rows are few, or near: each panel is fetched once, while the one before it is worked on.
+    const int64_t share = (sizeof(float) * kPanel + rowTiles.count - 1) / (rowTiles.count ? rowTiles.count : 1);
+    for (; column < columns; column += kPanel) {
+      const char* next = reinterpret_cast<const char*>(packed + (column + kPanel) * depth);
+      rowTiles.each([&](int64_t row, int count) {
+        product(row, count, column, {next, share});
+        next += share * depth;
+      });
+    }
+  } else {
+    // The panels are near: each row is fetched once.
+    const int64_t panels = (columns + kPanel - 1) / kPanel;
+    const int64_t share = (sizeof(float) * kTileRows + panels - 1) / panels;
+    rowTiles.each([&](int64_t row, int count) {
+      const char* next = reinterpret_cast<const char*>(left + (row + count) * stride);
+      for (int64_t c = 0; c < columns; c += kPanel) {
+        product(row, count, c, {next, share});
+        next += share * depth;
+      }
+    });
+  }
+}
+
+// c[m, n] += Σ_k a[k·aStride + m] · b[k·bStride + n].
+template <class Multiply>
+void gradientBlock(const float* a, int64_t aStride, const float* b, int64_t bStride, int64_t depth, int64_t m, int64_t n,
+                   float* c, int64_t cStride) {
+  const Output output{c, cStride, nullptr, c};
+  const RowTiles rowTiles(m);
+  for (int64_t column = 0; column < n; column += kPanel) {
+    const int64_t width = n - column < kPanel ? n - column : kPanel;
+    const int vectors = static_cast<int>((width + W - 1) / W);
+    const TileTable& table = width % W ? kGradientEdgeTiles<Multiply> : kGradientTiles<Multiply>;
+    const Right right{b + column, bStride, 0, width};
+    rowTiles.each([&](int64_t row, int count) {
+      table.tiles[count - 1][vectors - 1]({a + row, aStride}, right, depth, {}, shifted(output, row, column));
+    });
+  }
+}
+
+}  // namespace RECKON_ISA
+}  // namespace reckon
