@@ -1,7 +1,8 @@
-import { linkSync, readFileSync, readlinkSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import { randomBytes } from "node:crypto";
+import { linkSync, readdirSync, readFileSync, readlinkSync, rmSync, writeFileSync } from "node:fs";
 import { hostname } from "node:os";
 import { join } from "node:path";
-import { asidePath, discard, explainWriteFailure } from "../base/atomic-file.ts";
+import { discard, explainWriteFailure } from "../base/atomic-file.ts";
 import { ConfigError } from "../base/errors.ts";
 
 /** Who uses a run directory; enough to tell a live process from a dead one whose number was given away again. */
@@ -23,6 +24,9 @@ export interface RunLock {
   release(): void;
 }
 
+/** Not the prefix of other files written aside: whoever holds the lock removes those, and rivals still need theirs. */
+const CLAIM_PREFIX = ".lock-";
+
 const held = new Map<string, LockOwner>();
 process.on("exit", () => {
   for (const path of [...held.keys()]) release(path);
@@ -37,18 +41,19 @@ process.on("exit", () => {
 export function acquireLock(dir: string, now: () => number = Date.now): RunLock {
   const path = join(dir, "lock");
   const mine = describeProcess(process.pid, now());
-  const aside = asidePath(path);
+  const aside = join(dir, `${CLAIM_PREFIX}${process.pid}-${randomBytes(4).toString("hex")}`);
   try {
     writeFileSync(aside, `${JSON.stringify(mine)}\n`);
-    for (let round = 0; round < 10; round++) {
+    for (let round = 0; round < 200; round++) {
       if (tryLink(aside, path)) {
         held.set(path, mine);
+        removeDeadClaims(dir);
         return { release: () => release(path) };
       }
       const owner = readOwner(path);
       if (owner === "gone") continue;
       if (owner !== "unreadable") refuseUnlessDead(dir, owner);
-      removeStale(path, owner);
+      removeStale(path, aside);
     }
   } catch (error) {
     throw explainClaim(error, dir, path);
@@ -116,17 +121,36 @@ function refuseUnlessDead(dir: string, owner: LockOwner): void {
   );
 }
 
-/** Removes a stale claim, unless another process replaced it between our look and our rename: then it is put back. */
-function removeStale(path: string, seen: LockOwner | "unreadable"): void {
-  const stale = asidePath(path);
-  try {
-    renameSync(path, stale);
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === "ENOENT") return;
-    throw error;
+/**
+ * Removes a dead owner's lock. Only the one process that holds `lock.takeover` may: otherwise a slow process could
+ * remove the lock of a fast one that took over in between.
+ */
+function removeStale(path: string, aside: string): void {
+  const takeover = `${path}.takeover`;
+  if (tryLink(aside, takeover)) {
+    try {
+      if (isStale(path)) rmSync(path, { force: true });
+    } finally {
+      rmSync(takeover, { force: true });
+    }
+    return;
   }
-  if (JSON.stringify(readOwner(stale)) !== JSON.stringify(seen)) tryLink(stale, path);
-  rmSync(stale, { force: true });
+  if (isStale(takeover)) rmSync(takeover, { force: true });
+  Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 5);
+}
+
+function isStale(path: string): boolean {
+  const owner = readOwner(path);
+  return owner === "unreadable" || (owner !== "gone" && liveness(owner) === "dead");
+}
+
+/** Removes the files in which processes that were killed while claiming had written their names. */
+function removeDeadClaims(dir: string): void {
+  for (const name of readdirSync(dir)) {
+    if (!name.startsWith(CLAIM_PREFIX)) continue;
+    const owner = readOwner(join(dir, name));
+    if (typeof owner !== "string" && liveness(owner) === "dead") rmSync(join(dir, name), { force: true });
+  }
 }
 
 function release(path: string): void {

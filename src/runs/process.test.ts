@@ -115,6 +115,9 @@ describe("lock", () => {
     writeFileSync(join(claimed, "lock"), JSON.stringify(elsewhere));
     expect(() => acquireLock(claimed)).toThrow(`if it no longer runs, delete ${join(claimed, "lock")}`);
     writeFileSync(join(claimed, "lock"), "torn");
+    const gone = JSON.stringify({ ...here, pid: 999_999_999 });
+    writeFileSync(join(claimed, "lock.takeover"), gone);
+    writeFileSync(join(claimed, ".lock-999999999-abcdef01"), gone);
     acquireLock(claimed).release();
     expect(readdirSync(claimed)).toEqual([]);
   });
