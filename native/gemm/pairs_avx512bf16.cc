@@ -4,6 +4,7 @@
 // Zen 4 does twice the work of f32 this way. Intel's cores do half (one instruction in two cycles): there it is AMX or f32.
 #include "bf16.h"
 #include "blocks.h"
+#include "pairs.h"
 
 #if defined(__GNUC__) && !defined(__clang__)
 // gcc 12 takes the undefined source operand inside its own AVX-512 intrinsics for a mistake of ours.
@@ -20,36 +21,15 @@ struct MultiplyPairs {
   }
 };
 
-int64_t words(int64_t depth) { return (depth + 1) / 2; }
-
 // Bytes of one packed panel.
-size_t panelBytes(int64_t depth) { return sizeof(float) * words(depth) * kPanel; }
-
-int partOf(int64_t rest) { return static_cast<int>(rest < 0 ? 0 : rest < W ? rest : W); }
-
-// 2 · W neighbours of a row as W words.
-RECKON_INLINE Vec pairAlong(const float* from, int64_t count) {
-  const Vec low = load(from, partOf(count));
-  const Vec high = count > W ? load(from + W, partOf(count - W)) : zero();
-  return {(__m512)_mm512_cvtne2ps_pbh(high.v, low.v)};
-}
-
-// W columns of two neighbouring rows as W words.
-RECKON_INLINE Vec pairAcross(Vec first, Vec second) {
-  const __m512i low = _mm512_cvtepu16_epi32((__m256i)_mm512_cvtneps_pbh(first.v));
-  const __m512i high = _mm512_cvtepu16_epi32((__m256i)_mm512_cvtneps_pbh(second.v));
-  return {(__m512)_mm512_or_si512(low, _mm512_slli_epi32(high, 16))};
-}
+size_t panelBytes(int64_t depth) { return sizeof(float) * pairsOf(depth) * kPanel; }
 
 // Packs `rows` rows of `columns` columns in pairs of rows: word (i, n) at to[i · toStride + n].
 void packAcross(const float* from, int64_t stride, int64_t rows, int64_t columns, int64_t padded, float* to,
                 int64_t toStride) {
   for (int64_t r = 0; r < rows; r += 2) {
     for (int64_t n = 0; n < padded; n += W) {
-      const int count = partOf(columns - n);
-      const Vec first = count ? load(from + r * stride + n, count) : zero();
-      const Vec second = count && r + 1 < rows ? load(from + (r + 1) * stride + n, count) : zero();
-      store(to + r / 2 * toStride + n, pairAcross(first, second));
+      store(to + r / 2 * toStride + n, pairAt(from, stride, rows, columns, r, n));
     }
   }
 }
@@ -61,8 +41,8 @@ void packPanel(const float* w, int64_t stride, bool byColumn, int64_t depth, int
     return;
   }
   for (int v = 0; v < kTileVectors; v++) {
-    for (int64_t k = 0; k < words(depth); k += W) {
-      const int count = partOf(words(depth) - k);
+    for (int64_t k = 0; k < pairsOf(depth); k += W) {
+      const int count = partOf(pairsOf(depth) - k);
       Vec square[W];
 #pragma GCC unroll 16
       for (int n = 0; n < W; n++) {
@@ -76,38 +56,38 @@ void packPanel(const float* w, int64_t stride, bool byColumn, int64_t depth, int
 }
 
 // Words of a copied row: whole vectors, not a multiple of a page.
-int64_t copyStride(int64_t words) { return (words + W - 1) / W * W + 16; }
+int64_t copyStride(int64_t pairs) { return (pairs + W - 1) / W * W + 16; }
 
-size_t rowsBytes(int64_t rows, int64_t depth) { return sizeof(float) * rows * copyStride(words(depth)); }
+size_t rowsBytes(int64_t rows, int64_t depth) { return sizeof(float) * rows * copyStride(pairsOf(depth)); }
 
 void packRows(const float* x, int64_t stride, int64_t rows, int64_t depth, void* copy) {
   float* to = static_cast<float*>(copy);
   for (int64_t r = 0; r < rows; r++) {
-    for (int64_t k = 0; k < words(depth); k += W) {
-      store(to + r * copyStride(words(depth)) + k, pairAlong(x + r * stride + 2 * k, depth - 2 * k));
+    for (int64_t k = 0; k < pairsOf(depth); k += W) {
+      store(to + r * copyStride(pairsOf(depth)) + k, pairAlong(x + r * stride + 2 * k, depth - 2 * k));
     }
   }
 }
 
 void multiply(const void* a, int64_t, int64_t rows, const void* panels, int64_t depth, int64_t columns,
               const Output& output) {
-  multiplyBlock<MultiplyPairs>(static_cast<const float*>(a), copyStride(words(depth)), true, rows,
-                               static_cast<const float*>(panels), words(depth), columns, output);
+  multiplyBlock<MultiplyPairs>(static_cast<const float*>(a), copyStride(pairsOf(depth)), true, rows,
+                               static_cast<const float*>(panels), pairsOf(depth), columns, output);
 }
 
 constexpr int kGradientDepth = 256;
 
 size_t gradientBytes(int64_t m, int64_t n) {
-  return sizeof(float) * words(kGradientDepth) * (copyStride(m) + copyStride(n));
+  return sizeof(float) * pairsOf(kGradientDepth) * (copyStride(m) + copyStride(n));
 }
 
 void gradient(const float* a, int64_t aStride, const float* b, int64_t bStride, int64_t depth, int64_t m, int64_t n,
               float* c, int64_t cStride, void* scratch) {
   float* aPairs = static_cast<float*>(scratch);
-  float* bPairs = aPairs + words(kGradientDepth) * copyStride(m);
+  float* bPairs = aPairs + pairsOf(kGradientDepth) * copyStride(m);
   packAcross(a, aStride, depth, m, m, aPairs, copyStride(m));
   packAcross(b, bStride, depth, n, n, bPairs, copyStride(n));
-  gradientBlock<MultiplyPairs>(aPairs, copyStride(m), bPairs, copyStride(n), words(depth), m, n, c, cStride);
+  gradientBlock<MultiplyPairs>(aPairs, copyStride(m), bPairs, copyStride(n), pairsOf(depth), m, n, c, cStride);
 }
 
 constexpr Engine kEngine = {2,        kTileRows * 16, kPanel,         panelBytes,    packPanel, rowsBytes,

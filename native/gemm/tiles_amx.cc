@@ -1,0 +1,292 @@
+// Matrix products with AMX-BF16: tiles of 16 rows × 64 bytes. A tile of the left operand holds 16 rows × 32 depths; one of
+// the right operand 16 pairs of depths × 16 columns; their product is added to a tile of 16 × 16 f32.
+//
+// Packed operands are tiles of 1 KB in the order of their use, so that loads run through memory:
+//   rows    [tile of 16 rows][step of 32 depths][16][32] bf16
+//   panel   [step][2 tiles of 16 columns][16 pairs][16 columns][2] bf16
+// Rows, columns and depth are padded with zeros to whole tiles.
+//
+// Four accumulators: 2 × 2 tiles, or 1 × 4 for a last odd tile of rows, which is what decoding a few rows is. A step
+// of 2 × 2 is 64 cycles of multiplication on 4 KB, the second-level cache gives about 3 KB in that time: so the depth is
+// cut into blocks whose panel (kDepthSteps · 2 KB) stays in the first-level cache over all rows, while rows stream in and
+// partial sums rest in a buffer. A sum kept in memory goes on as it was: the chain of an output does not depend on blocks.
+#include "bf16.h"
+#include "pairs.h"
+
+#if defined(RECKON_EMULATE_AMX)
+#include "test/amx-emulation.h"
+#endif
+
+#if defined(__GNUC__) && !defined(__clang__)
+// gcc 12 takes the undefined source operand inside its own AVX-512 intrinsics for a mistake of ours.
+#pragma GCC diagnostic ignored "-Wmaybe-uninitialized"
+#endif
+
+namespace reckon {
+namespace RECKON_ISA {
+namespace {
+
+constexpr int kTile = 16;         // rows of a tile, and columns of a tile of sums
+constexpr int kStep = 32;         // depths of a step
+constexpr int kTileBytes = 1024;  // kTile rows × 64 bytes
+constexpr int kColumns = 2 * kTile;
+constexpr int kPanelStepBytes = 2 * kTileBytes;
+constexpr int kDepthSteps = 16;
+constexpr int kRowsAtOnce = 256;
+
+static_assert(W == kTile, "a tile row is one vector");
+
+int64_t ceilDivide(int64_t a, int64_t b) { return (a + b - 1) / b; }
+int64_t stepsOf(int64_t depth) { return ceilDivide(depth, kStep); }
+
+// Tiles may be used while one of these lives.
+class TileConfig {
+ public:
+  TileConfig() {
+    struct alignas(64) {
+      uint8_t palette = 1, start = 0, reserved[14] = {};
+      uint16_t bytesPerRow[16] = {64, 64, 64, 64, 64, 64, 64, 64};
+      uint8_t rows[16] = {16, 16, 16, 16, 16, 16, 16, 16};
+    } shape;
+    // The instruction's asm does not tell the compiler that it reads the shape.
+    asm volatile("" : : "r"(&shape) : "memory");
+    _tile_loadconfig(&shape);
+  }
+  ~TileConfig() { _tile_release(); }
+};
+
+size_t panelBytes(int64_t depth) { return static_cast<size_t>(stepsOf(depth)) * kPanelStepBytes; }
+
+void packPanel(const float* w, int64_t stride, bool byColumn, int64_t depth, int64_t columns, void* panel) {
+  float* to = static_cast<float*>(panel);
+  for (int64_t k = 0; k < depth; k += kStep) {
+    for (int64_t n = 0; n < kColumns; n += kTile, to += kTile * W) {
+      if (!byColumn) {
+        for (int i = 0; i < kTile; i++) store(to + i * W, pairAt(w, stride, depth, columns, k + 2 * i, n));
+        continue;
+      }
+      Vec square[W];
+#pragma GCC unroll 16
+      for (int i = 0; i < W; i++) square[i] = n + i < columns ? pairAlong(w + (n + i) * stride + k, depth - k) : zero();
+      transpose(square);
+      for (int i = 0; i < W; i++) store(to + i * W, square[i]);
+    }
+  }
+}
+
+size_t rowsBytes(int64_t rows, int64_t depth) {
+  // The sums of a panel lie behind the rows.
+  const size_t tiles = static_cast<size_t>(ceilDivide(rows, kTile));
+  return tiles * stepsOf(depth) * kTileBytes + tiles * 4 * kTileBytes;
+}
+
+void packRows(const float* x, int64_t stride, int64_t rows, int64_t depth, void* copy) {
+  float* to = static_cast<float*>(copy);
+  for (int64_t r = 0; r < rows; r += kTile) {
+    for (int64_t k = 0; k < depth; k += kStep) {
+      for (int i = 0; i < kTile; i++, to += W) {
+        store(to, r + i < rows ? pairAlong(x + (r + i) * stride + k, depth - k) : zero());
+      }
+    }
+  }
+}
+
+// Streams through the second-level cache: `bytes` from `at` on, for the panel after this one.
+RECKON_INLINE void fetchAhead(const char*& at, int bytes) {
+  for (int i = 0; i < bytes; i += 64) __builtin_prefetch(at + i, 0, 2);
+  at += bytes;
+}
+
+// sums (2 × 2 tiles, each 1 KB, or from zero) += 2 tiles of rows · 1 panel over `steps`.
+void multiply2x2(const char* rows, int64_t rowTileBytes, const char* panel, int64_t steps, char* sums, bool fromZero,
+                 const char* ahead, int aheadBytes) {
+  if (fromZero) {
+    _tile_zero(0);
+    _tile_zero(1);
+    _tile_zero(2);
+    _tile_zero(3);
+  } else {
+    _tile_loadd(0, sums, 64);
+    _tile_loadd(1, sums + kTileBytes, 64);
+    _tile_loadd(2, sums + 2 * kTileBytes, 64);
+    _tile_loadd(3, sums + 3 * kTileBytes, 64);
+  }
+  const char* second = rows + rowTileBytes;
+  for (int64_t s = 0; s < steps; s++) {
+    _tile_loadd(6, panel, 64);
+    _tile_loadd(4, rows, 64);
+    _tile_loadd(7, panel + kTileBytes, 64);
+    _tile_loadd(5, second, 64);
+    fetchAhead(ahead, aheadBytes);
+    _tile_dpbf16ps(0, 4, 6);
+    _tile_dpbf16ps(1, 4, 7);
+    _tile_dpbf16ps(2, 5, 6);
+    _tile_dpbf16ps(3, 5, 7);
+    rows += kTileBytes;
+    second += kTileBytes;
+    panel += kPanelStepBytes;
+  }
+  _tile_stored(0, sums, 64);
+  _tile_stored(1, sums + kTileBytes, 64);
+  _tile_stored(2, sums + 2 * kTileBytes, 64);
+  _tile_stored(3, sums + 3 * kTileBytes, 64);
+}
+
+// sums (1 × 4 tiles) = 1 tile of rows · 2 panels.
+void multiply1x4(const char* rows, const char* panel, int64_t panelSize, int64_t steps, char* sums) {
+  _tile_zero(0);
+  _tile_zero(1);
+  _tile_zero(2);
+  _tile_zero(3);
+  const char* other = panel + panelSize;
+  for (int64_t s = 0; s < steps; s++) {
+    _tile_loadd(4, rows, 64);
+    _tile_loadd(5, panel, 64);
+    _tile_loadd(6, panel + kTileBytes, 64);
+    _tile_loadd(7, other, 64);
+    _tile_dpbf16ps(0, 4, 5);
+    _tile_loadd(5, other + kTileBytes, 64);
+    _tile_dpbf16ps(1, 4, 6);
+    _tile_dpbf16ps(2, 4, 7);
+    _tile_dpbf16ps(3, 4, 5);
+    rows += kTileBytes;
+    panel += kPanelStepBytes;
+    other += kPanelStepBytes;
+  }
+  _tile_stored(0, sums, 64);
+  _tile_stored(1, sums + kTileBytes, 64);
+  _tile_stored(2, sums + 2 * kTileBytes, 64);
+  _tile_stored(3, sums + 3 * kTileBytes, 64);
+}
+
+// sums (1 × 2 tiles) = 1 tile of rows · 1 panel.
+void multiply1x2(const char* rows, const char* panel, int64_t steps, char* sums) {
+  _tile_zero(0);
+  _tile_zero(1);
+  for (int64_t s = 0; s < steps; s++) {
+    _tile_loadd(4, rows, 64);
+    _tile_loadd(5, panel, 64);
+    _tile_loadd(6, panel + kTileBytes, 64);
+    _tile_dpbf16ps(0, 4, 5);
+    _tile_dpbf16ps(1, 4, 6);
+    rows += kTileBytes;
+    panel += kPanelStepBytes;
+  }
+  _tile_stored(0, sums, 64);
+  _tile_stored(1, sums + kTileBytes, 64);
+}
+
+// Writes up to 16 rows of the two tiles at `sums` to the output, whose pointers are those of their first element.
+void finish(const char* sums, int64_t rows, int64_t columns, const Output& output) {
+  for (int64_t n = 0; n < columns && n < kColumns; n += kTile) {
+    const float* tile = reinterpret_cast<const float*>(sums + n / kTile * kTileBytes);
+    const int count = partOf(columns - n);
+    const Vec bias = output.bias ? load(output.bias + n, count) : zero();
+    for (int64_t r = 0; r < rows && r < kTile; r++) {
+      Vec value = load(tile + r * W);
+      const int64_t at = r * output.stride + n;
+      if (output.bias) value = value + bias;
+      if (output.residual) value = value + load(output.residual + at, count);
+      store(output.c + at, value, count);
+    }
+  }
+}
+
+Output shifted(const Output& output, int64_t row, int64_t column) {
+  const int64_t at = row * output.stride + column;
+  return {output.c + at, output.stride, output.bias ? output.bias + column : nullptr,
+          output.residual ? output.residual + at : nullptr};
+}
+
+// `sums` holds 2 KB for each tile of rows, and 4 KB for the last.
+void multiplyTiles(const char* left, char* sums, int64_t rows, const char* panels, int64_t depth, int64_t columns,
+                   const Output& output) {
+  const TileConfig tiles;
+  const int64_t steps = stepsOf(depth), rowTileBytes = steps * kTileBytes, panelSize = steps * kPanelStepBytes;
+  const int64_t rowTiles = ceilDivide(rows, kTile), pairs = rowTiles / 2;
+  const char* oddRows = left + pairs * 2 * rowTileBytes;
+  char* oddSums = sums + pairs * 4 * kTileBytes;
+  for (int64_t column = 0; column < columns; column += kColumns) {
+    const char* panel = panels + column / kColumns * panelSize;
+    const int64_t width = columns - column;
+    if (pairs > 0) {
+      // The next panel comes near while this one is in use, an equal part of it at each step.
+      const char* ahead = panel + panelSize;
+      const int aheadBytes = static_cast<int>(ceilDivide(kPanelStepBytes / 64, pairs) * 64);
+      for (int64_t from = 0; from < steps; from += kDepthSteps) {
+        const int64_t count = steps - from < kDepthSteps ? steps - from : kDepthSteps;
+        for (int64_t p = 0; p < pairs; p++) {
+          multiply2x2(left + 2 * p * rowTileBytes + from * kTileBytes, rowTileBytes, panel + from * kPanelStepBytes,
+                      count, sums + p * 4 * kTileBytes, from == 0, ahead, aheadBytes);
+          ahead += count * aheadBytes;
+        }
+      }
+      for (int64_t r = 0; r < 2 * pairs; r++) {
+        finish(sums + r * 2 * kTileBytes, rows - r * kTile, width, shifted(output, r * kTile, column));
+      }
+    }
+    if (rowTiles % 2 == 0) continue;
+    const Output last = shifted(output, pairs * 2 * kTile, column);
+    const int64_t lastRows = rows - pairs * 2 * kTile;
+    if (pairs == 0 && width > kColumns) {
+      multiply1x4(oddRows, panel, panelSize, steps, oddSums);
+      finish(oddSums, lastRows, width, last);
+      finish(oddSums + 2 * kTileBytes, lastRows, width - kColumns, shifted(last, 0, kColumns));
+      column += kColumns;
+    } else {
+      multiply1x2(oddRows, panel, steps, oddSums);
+      finish(oddSums, lastRows, width, last);
+    }
+  }
+}
+
+void multiply(const void* a, int64_t, int64_t rows, const void* panels, int64_t depth, int64_t columns,
+              const Output& output) {
+  char* left = static_cast<char*>(const_cast<void*>(a));
+  multiplyTiles(left, left + ceilDivide(rows, kTile) * stepsOf(depth) * kTileBytes, rows,
+                static_cast<const char*>(panels), depth, columns, output);
+}
+
+constexpr int kGradientDepth = 512;
+constexpr int64_t kGradientSteps = kGradientDepth / kStep;
+
+size_t gradientBytes(int64_t m, int64_t n) {
+  const size_t rowTiles = static_cast<size_t>(ceilDivide(m, kTile));
+  return rowTiles * kGradientSteps * kTileBytes + rowTiles * 4 * kTileBytes +
+         static_cast<size_t>(ceilDivide(n, kColumns)) * kGradientSteps * kPanelStepBytes;
+}
+
+// The left operand comes by depth: its pairs are transposed into tiles.
+void gradient(const float* a, int64_t aStride, const float* b, int64_t bStride, int64_t depth, int64_t m, int64_t n,
+              float* c, int64_t cStride, void* scratch) {
+  const int64_t steps = stepsOf(depth), rowTiles = ceilDivide(m, kTile);
+  char* left = static_cast<char*>(scratch);
+  char* sums = left + rowTiles * steps * kTileBytes;
+  char* panels = sums + rowTiles * 4 * kTileBytes;
+  float* to = reinterpret_cast<float*>(left);
+  for (int64_t r = 0; r < m; r += kTile) {
+    for (int64_t k = 0; k < depth; k += kStep, to += kTile * W) {
+      Vec square[W];
+#pragma GCC unroll 16
+      for (int i = 0; i < W; i++) square[i] = pairAt(a, aStride, depth, m, k + 2 * i, r);
+      transpose(square);
+      for (int i = 0; i < W; i++) store(to + i * W, square[i]);
+    }
+  }
+  for (int64_t column = 0; column < n; column += kColumns) {
+    packPanel(b + column, bStride, false, depth, n - column, panels + column / kColumns * steps * kPanelStepBytes);
+  }
+  // Tile loads do not tell the compiler what they read.
+  asm volatile("" : : : "memory");
+  multiplyTiles(left, sums, m, panels, depth, n, {c, cStride, nullptr, c});
+}
+
+constexpr Engine kEngine = {3,        kRowsAtOnce, kColumns,       panelBytes,    packPanel, rowsBytes,
+                            packRows, multiply,    kGradientDepth, gradientBytes, gradient};
+
+}  // namespace
+}  // namespace RECKON_ISA
+
+const Engine& amxEngine() { return RECKON_ISA::kEngine; }
+
+}  // namespace reckon
