@@ -2,7 +2,7 @@ import { type ConformanceCase, Draw, defineCase, output } from "../case.ts";
 import { exact, oneRounding, roundings } from "../tolerance.ts";
 
 /** Around the widths of registers, and one count that several threads share. */
-const counts = [1, 15, 16, 17, 100, 40_003];
+const counts = [0, 1, 15, 16, 17, 100, 40_003];
 
 export function elementwiseCases(): ConformanceCase[] {
   return counts.flatMap((count) => {

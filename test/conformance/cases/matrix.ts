@@ -1,8 +1,9 @@
 import { type ConformanceCase, Draw, defineCase, output } from "../case.ts";
 import { sumOf } from "../tolerance.ts";
 
-/** Single rows and columns, tile multiples and their neighbours, and axes longer than any block. */
+/** No rows, single rows and columns, tile multiples and their neighbours, and axes longer than any block. */
 const shapes = [
+  { rows: 0, inner: 4, outer: 6 },
   { rows: 1, inner: 1, outer: 1 },
   { rows: 1, inner: 96, outer: 57 },
   { rows: 2, inner: 16, outer: 1040 },

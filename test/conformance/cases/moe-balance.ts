@@ -18,7 +18,7 @@ export function moeBalanceCases(): ConformanceCase[] {
     const draw = new Draw("moeBalance", name);
     const logits = draw.normals(rows * experts, { deviation: 2 });
     const tolerance: Tolerance = {
-      relative: 4 * EPSILON_F32 * (4 + Math.sqrt(rows) + Math.sqrt(experts)),
+      relative: EPSILON_F32 * (4 + Math.sqrt(rows) + Math.sqrt(experts)),
       because: `f32 epsilon × (softmax over ${experts} + √${rows} rows)`,
     };
     return [

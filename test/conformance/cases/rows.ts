@@ -2,6 +2,7 @@ import { type ConformanceCase, Draw, defineCase, integers, output } from "../cas
 import { exact, roundings, sumOf } from "../tolerance.ts";
 
 const shapes = [
+  { rows: 0, width: 3, table: 2 },
   { rows: 1, width: 1, table: 1 },
   { rows: 1, width: 33, table: 4 },
   { rows: 23, width: 17, table: 9 },

@@ -3,6 +3,7 @@ import { EPSILON_F32, type Tolerance } from "../tolerance.ts";
 
 /** `spread`: deviation of the logits; at 300 one token has all the probability and most others none. */
 const shapes = [
+  { rows: 0, vocabulary: 8, spread: 1, inverseTemperature: 1 },
   { rows: 1, vocabulary: 1, spread: 1, inverseTemperature: 1 },
   { rows: 1, vocabulary: 57, spread: 1, inverseTemperature: 1 },
   { rows: 9, vocabulary: 57, spread: 4, inverseTemperature: 1 / 0.7 },
@@ -19,7 +20,7 @@ export function tokenLogpsCases(): ConformanceCase[] {
     const shape = { rows, vocabulary, inverseTemperature };
     const logits = draw.normals(rows * vocabulary, { deviation: spread });
     const targets = draw.indices(rows, vocabulary);
-    const largest = Math.max(...logits.data.map(Math.abs)) * inverseTemperature;
+    const largest = Math.max(0, ...logits.data.map(Math.abs)) * inverseTemperature;
     const tolerance: Tolerance = {
       relative: 4 * EPSILON_F32 * (2 + largest + Math.sqrt(vocabulary)),
       because: `a logit of ${largest.toFixed(0)} moves its exponential by as many epsilon; √${vocabulary} terms`,
