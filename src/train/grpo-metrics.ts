@@ -1,7 +1,7 @@
 import { mean, sampleDeviation } from "../base/statistics.ts";
 import type { ScoredGroup } from "../records/attempt.ts";
 import type { Rollout } from "../rollout/rollout.ts";
-import type { GrpoTrainingOptions } from "./grpo.ts";
+import type { GrpoTrainingOptions } from "./grpo-options.ts";
 import type { UpdateReport } from "./grpo-update.ts";
 
 interface StepOutcome {

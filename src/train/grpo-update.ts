@@ -12,7 +12,7 @@ import type { Rollout } from "../rollout/rollout.ts";
 import type { AdamW } from "../update/adamw.ts";
 import { ExpertCounter } from "./expert-use.ts";
 import { forwardFlops } from "./flops.ts";
-import type { GrpoTrainingOptions } from "./grpo.ts";
+import type { GrpoTrainingOptions } from "./grpo-options.ts";
 import { fillMicroBatches } from "./micro-batches.ts";
 
 /** What the updates on one rollout came to. */

@@ -1,40 +1,19 @@
-import { type AdvantageScale, groupAdvantages, hasSpread } from "../advantage/group.ts";
-import type { GrpoOptions } from "../loss/grpo.ts";
+import { groupAdvantages, hasSpread } from "../advantage/group.ts";
 import type { Policy } from "../model/policy.ts";
 import type { ScoredGroup } from "../records/attempt.ts";
 import type { Prompt } from "../records/problem.ts";
 import { weighReward } from "../reward/reward.ts";
 import { type Grading, toAttempt } from "../rollout/attempts.ts";
 import { type Rollout, sampleAttempts } from "../rollout/rollout.ts";
-import type { SamplingOptions } from "../rollout/sampling.ts";
 import type { AdamW } from "../update/adamw.ts";
-import { learningRateAt, type ScheduleOptions } from "../update/schedule.ts";
+import { learningRateAt } from "../update/schedule.ts";
 import { itemsAt } from "./epoch-order.ts";
 import { forwardFlops } from "./flops.ts";
 import { grpoMetrics } from "./grpo-metrics.ts";
+import type { GrpoTrainingOptions } from "./grpo-options.ts";
 import { updateOnGroups } from "./grpo-update.ts";
 import type { AfterStep } from "./hooks.ts";
 import { roomToKeepAll } from "./memory.ts";
-
-export interface GrpoTrainingOptions {
-  schedule: ScheduleOptions;
-  loss: GrpoOptions;
-  sampling: SamplingOptions;
-  /** P prompts per step. */
-  promptsPerStep: number;
-  /** G attempts at each. */
-  group: number;
-  scale: AdvantageScale;
-  /** Optimizer updates on each rollout. */
-  updatesPerRollout: number;
-  /** Rows of one forward and backward pass, at most. */
-  microBatchTokens: number;
-  balanceCoefficient: number;
-  rewardWeights: Record<string, number>;
-  seed: number;
-  /** Measured rate of the processor for `perf/mfu`, FLOP/s. */
-  peakFlops: number;
-}
 
 /**
  * Group-relative policy optimization: sample G attempts at each prompt, weigh each against its group, and raise the

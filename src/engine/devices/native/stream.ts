@@ -1,7 +1,7 @@
 import { DeviceError, ShapeError } from "../../../base/errors.ts";
 import type { Device, DeviceBuffer, DType } from "../../device.ts";
 import { type KernelArguments, type KernelName, parsedKernels } from "../../kernels.ts";
-import { operandSizes } from "../reference/operand-sizes.ts";
+import { operandSizes } from "../../operand-sizes.ts";
 import { NativeBuffer } from "./buffer.ts";
 
 const integerBuffers = new Set([

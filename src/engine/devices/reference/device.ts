@@ -1,10 +1,10 @@
 import { DeviceError, ShapeError } from "../../../base/errors.ts";
 import type { Device, DeviceBuffer, DeviceInfo, DType } from "../../device.ts";
 import { type KernelArguments, type KernelName, type ParsedKernel, parsedKernels } from "../../kernels.ts";
+import { operandSizes } from "../../operand-sizes.ts";
 import { ReferenceBuffer, ReferenceStorage } from "./buffer.ts";
 import { referenceKernels } from "./kernel-table.ts";
 import type { Operand } from "./operand.ts";
-import { operandSizes } from "./operand-sizes.ts";
 
 const integerBuffers = new Set([
   "tokens",

@@ -1,4 +1,4 @@
-import type { KernelArguments, KernelName } from "../../kernels.ts";
+import type { KernelArguments, KernelName } from "./kernels.ts";
 
 /** Elements a call needs in each of its buffers; a buffer left out has a size only its indices know. */
 type Sizes<N extends KernelName> = (numbers: KernelArguments<N, never>) => Partial<Record<string, number>>;

@@ -1,0 +1,69 @@
+/**
+ * reckon as a library: everything the command line does is a call here. Listed in the order data flows; README shows
+ * each in use.
+ */
+
+// Rewards, advantages, losses: pure functions of plain arrays.
+export { type AdvantageScale, groupAdvantages, hasSpread } from "./advantage/group.ts";
+// What went wrong, as classes.
+export {
+  CheckpointError,
+  ConfigError,
+  DataError,
+  DeviceError,
+  ReckonError,
+  ShapeError,
+  TrainingError,
+} from "./base/errors.ts";
+export { version } from "./base/version.ts";
+// Problems, and the token ids they become.
+export {
+  type ArithmeticOptions,
+  type GenerateOptions,
+  generateProblems,
+  problemFromText,
+} from "./data/arithmetic.ts";
+// The processor.
+export type { Device, DeviceBuffer, DeviceInfo } from "./engine/device.ts";
+export { type DeviceOptions, type DeviceReport, describeDevices, openDevice } from "./engine/registry.ts";
+// Sampling and measuring.
+export { type EvaluatedAttempt, evaluate } from "./eval/evaluate.ts";
+export { type GrpoOptions, grpoLoss } from "./loss/grpo.ts";
+export { supervisedLoss } from "./loss/supervised.ts";
+export type { LossNormalizer, LossResult, TokenBatch } from "./loss/token-batch.ts";
+// The model.
+export { loadModel, type ModelManifest, readModelManifest, saveModel } from "./model/checkpoint.ts";
+export {
+  type DecoderConfig,
+  type MathFormerOptions,
+  type MathFormerSize,
+  mathFormer,
+  mathFormerSizes,
+} from "./model/config.ts";
+export { type PackedBatch, type PackedSequence, packSequences } from "./model/packed-batch.ts";
+export { closePolicy, createPolicy, freezePolicy, type Policy, scoreBatch } from "./model/policy.ts";
+// Recipes, and the runs they leave behind.
+export { type ArithmeticTask, arithmeticGrading, arithmeticTask } from "./pipeline/arithmetic-task.ts";
+export { defineRecipe, parseRecipe, type RecipeInput } from "./pipeline/parse-recipe.ts";
+export { type Recipe, type RlStage, recipeSchema, type Stage, type SupervisedStage } from "./pipeline/recipe.ts";
+export { type RunOptions, type RunResult, reportRun, runRecipe } from "./pipeline/run-recipe.ts";
+export { arithmeticDemonstration, arithmeticPrompt } from "./prompt/arithmetic-format.ts";
+export { MathTokenizer } from "./prompt/math-tokenizer.ts";
+export type { Tokenizer } from "./prompt/tokenizer.ts";
+// The nouns.
+export type { Attempt, RewardParts, ScoredGroup, StopReason } from "./records/attempt.ts";
+export type { AttemptRecord, EvaluationSummary, ExpertUse, RunEvent, StageKind } from "./records/events.ts";
+export type { Demonstration, Problem, Prompt } from "./records/problem.ts";
+export { arithmeticReward, extractAnswer } from "./reward/arithmetic.ts";
+export { weighReward } from "./reward/reward.ts";
+export { type Grading, toAttempt } from "./rollout/attempts.ts";
+export { type Rollout, type SampledAttempt, sampleAttempts } from "./rollout/rollout.ts";
+export { greedy, type SamplingOptions } from "./rollout/sampling.ts";
+export { listRuns, type RunManifest, type RunSnapshot, readRun } from "./runs/run-reader.ts";
+// Training.
+export { trainGrpo } from "./train/grpo.ts";
+export type { GrpoTrainingOptions } from "./train/grpo-options.ts";
+export type { AfterStep, StepReport } from "./train/hooks.ts";
+export { type SupervisedOptions, trainSupervised } from "./train/supervised.ts";
+export { AdamW, type AdamWOptions } from "./update/adamw.ts";
+export { learningRateAt, type ScheduleOptions } from "./update/schedule.ts";
