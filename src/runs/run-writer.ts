@@ -132,6 +132,8 @@ export class RunWriter {
     const path = relative(this.dir, saved.path).replaceAll("\\", "/");
     const event = { type: "checkpoint", time: this.#now(), stage, step, path, best } as const;
     this.append(event);
+    // Before older checkpoints go: a kill in between must not leave the log pointing at deleted ones alone.
+    this.#flush();
     pruneCheckpoints(this.dir, keepLast);
     this.#writeMetrics();
     return event;
