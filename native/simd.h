@@ -15,6 +15,9 @@
 #include "simd/portable.h"
 #endif
 
+// For tiles that are only fast once their sizes are constants of the loop around them.
+#define RECKON_INLINE inline __attribute__((always_inline))
+
 namespace reckon {
 namespace RECKON_ISA {
 

@@ -10,6 +10,48 @@ namespace RECKON_ISA {
 constexpr int64_t gradientBlock = 32;
 constexpr int gradientTile = 4;
 
+// Q queries against B blocks of transposed rows: out[q][b · W + lane] = Σ_d query[q][d] · block[b][d][lane], d ascending.
+template <int Q, int B, typename F>
+RECKON_INLINE void dotTile(const float* const* queries, const float* blocks, int64_t headDim, F&& finish) {
+  Vec sums[Q][B];
+  for (int q = 0; q < Q; q++)
+    for (int b = 0; b < B; b++) sums[q][b] = zero();
+  const int64_t blockSize = headDim * W;
+  for (int64_t d = 0; d < headDim; d++) {
+    Vec keys[B];
+    for (int b = 0; b < B; b++) keys[b] = load(blocks + b * blockSize + d * W);
+    for (int q = 0; q < Q; q++) {
+      const Vec x = set1(queries[q][d]);
+      for (int b = 0; b < B; b++) sums[q][b] = fma(x, keys[b], sums[q][b]);
+    }
+  }
+  for (int q = 0; q < Q; q++)
+    for (int b = 0; b < B; b++) finish(q, b, sums[q][b]);
+}
+
+// Blocks of a tile, as registers allow.
+constexpr int tileBlocks = W == 16 ? 4 : 2;
+
+// finish(query, key, dots) for every block of W rows: dots of queries[q] with rows key … key + W.
+template <int Q, typename F>
+inline void dotRows(const float* const* queries, const float* transposed, int64_t count, int64_t headDim, F&& finish) {
+  int64_t key = 0;
+  for (; key + (tileBlocks - 1) * W < count; key += tileBlocks * W) {
+    dotTile<Q, tileBlocks>(queries, transposed + key * headDim, headDim, [&](int q, int b, Vec dots) {
+      finish(q, key + b * W, dots);
+    });
+  }
+  if (tileBlocks > 2 && key + W < count) {
+    dotTile<Q, 2>(queries, transposed + key * headDim, headDim, [&](int q, int b, Vec dots) {
+      finish(q, key + b * W, dots);
+    });
+    key += 2 * W;
+  }
+  for (; key < count; key += W) {
+    dotTile<Q, 1>(queries, transposed + key * headDim, headDim, [&](int q, int, Vec dots) { finish(q, key, dots); });
+  }
+}
+
 struct GradientOperands {
   const float *dOut, *q, *k, *v, *out, *lse;
   float *dQ, *dK, *dV;
@@ -25,7 +67,7 @@ struct KeyTile {
   float* to;
   int64_t toStride;
   template <int N>
-  void run(int64_t d, int lanes) {
+  RECKON_INLINE void run(int64_t d, int lanes) {
     Vec sums[T][N];
     for (int t = 0; t < T; t++)
       for (int n = 0; n < N; n++) sums[t][n] = load(to + t * toStride + d + n * W, n + 1 == N ? lanes : W);
@@ -54,7 +96,7 @@ struct QueryTile {
   const float* k;
   float* const* dQ;
   template <int N>
-  void run(int64_t d, int lanes) {
+  RECKON_INLINE void run(int64_t d, int lanes) {
     Vec sums[Q][N];
     for (int q = 0; q < Q; q++)
       for (int n = 0; n < N; n++) sums[q][n] = zero();
@@ -105,7 +147,9 @@ static void queryGradients(const TreeHead& tree, int64_t h, int64_t first, int64
     const int32_t s = tree.chain[c];
     const int64_t base = tree.keysBefore[s];
     const int64_t keys = c + 1 < tree.depth ? shape.segments[s].keys() : position + Q - base;
-    scoreKeys<Q>(queries, tree.keysT + tree.transposedAt[s], keys, base, position, shape, slope, p, tree.scoreStride);
+    dotRows<Q>(queries, tree.keysT + tree.transposedAt[s], keys, shape.headDim, [&](int i, int64_t key, Vec dots) {
+      store(p + i * tree.scoreStride + base + key, scoreOf(dots, shape.scale, slope, position + i, base + key));
+    });
     dotRows<Q>(upstream, tree.valuesT + tree.transposedAt[s], keys, shape.headDim, [&](int i, int64_t key, Vec dots) {
       store(dScores + i * tree.scoreStride + base + key, dots);
     });

@@ -1,8 +1,4 @@
-// What attention and its gradient share: chains of segments, keys laid out for lanes, and the two register tiles.
-//
-// The law both keep: a query's bits depend on the keys of its chain and their order alone. A score is one chain of
-// multiply-adds over the head's dimensions; an output element is one chain over the keys, root first. Which queries share
-// a tile, where segments end, and whether keys come from a batch or a cache changes neither.
+// What attention and its gradient share: chains of segments, keys laid out for lanes, and rows weighted and added up.
 #pragma once
 #include "elementwise.h"
 
@@ -51,67 +47,10 @@ inline void transposeRows(const float* x, int64_t stride, int64_t count, int64_t
   }
 }
 
-// Q queries against B blocks of transposed rows: out[q][b · W + lane] = Σ_d query[q][d] · block[b][d][lane], d ascending.
-template <int Q, int B, typename F>
-inline void dotTile(const float* const* queries, const float* blocks, int64_t headDim, F&& finish) {
-  Vec sums[Q][B];
-  for (int q = 0; q < Q; q++)
-    for (int b = 0; b < B; b++) sums[q][b] = zero();
-  const int64_t blockSize = headDim * W;
-  for (int64_t d = 0; d < headDim; d++) {
-    Vec keys[B];
-    for (int b = 0; b < B; b++) keys[b] = load(blocks + b * blockSize + d * W);
-    for (int q = 0; q < Q; q++) {
-      const Vec x = set1(queries[q][d]);
-      for (int b = 0; b < B; b++) sums[q][b] = fma(x, keys[b], sums[q][b]);
-    }
-  }
-  for (int q = 0; q < Q; q++)
-    for (int b = 0; b < B; b++) finish(q, b, sums[q][b]);
-}
-
-// Blocks of a tile, as registers allow.
-constexpr int tileBlocks = W == 16 ? 4 : 2;
-
-// finish(query, key, dots) for every block of W rows: dots of queries[q] with rows key … key + W.
-template <int Q, typename F>
-inline void dotRows(const float* const* queries, const float* transposed, int64_t count, int64_t headDim, F&& finish) {
-  int64_t key = 0;
-  for (; key + (tileBlocks - 1) * W < count; key += tileBlocks * W) {
-    dotTile<Q, tileBlocks>(queries, transposed + key * headDim, headDim, [&](int q, int b, Vec dots) {
-      finish(q, key + b * W, dots);
-    });
-  }
-  if (tileBlocks > 2 && key + W < count) {
-    dotTile<Q, 2>(queries, transposed + key * headDim, headDim, [&](int q, int b, Vec dots) {
-      finish(q, key + b * W, dots);
-    });
-    key += 2 * W;
-  }
-  for (; key < count; key += W) {
-    dotTile<Q, 1>(queries, transposed + key * headDim, headDim, [&](int q, int, Vec dots) { finish(q, key, dots); });
-  }
-}
-
-// The scores of Q queries (their positions in the chain: position … position + Q − 1) with a segment's keys, the first of
-// which is at chain position `base`: scores[q · scoreStride + j] = scale · dot − slope · distance. Writes up to W − 1 places
-// past the last key.
-template <int Q>
-inline void scoreKeys(const float* const* queries, const float* transposed, int64_t count, int64_t base, int64_t position,
-                      const AttentionShape& shape, float slope, float* scores, int64_t scoreStride) {
-  float lane[W];
-  for (int i = 0; i < W; i++) lane[i] = static_cast<float>(i);
-  const Vec lanes = load(lane), scale = set1(shape.scale), slopes = set1(slope);
-  dotRows<Q>(queries, transposed, count, shape.headDim, [&](int q, int64_t key, Vec dots) {
-    const Vec distance = set1(static_cast<float>(position + q - base - key)) - lanes;
-    store(scores + q * scoreStride + base + key, fnma(slopes, distance, dots * scale));
-  });
-}
-
 // sums[q][n] += Σ_j weights[q · weightStride + j] · x[j · stride + n · W + lane], j ascending from `first`; query q stops before
 // ends[q], and ends ascend. `lanes` is W but for a narrow last vector.
 template <int Q, int N>
-inline void weighRows(const float* weights, int64_t weightStride, int64_t first, const int64_t* ends, const float* x,
+RECKON_INLINE void weighRows(const float* weights, int64_t weightStride, int64_t first, const int64_t* ends, const float* x,
                       int64_t stride, int lanes, Vec (*sums)[N]) {
   int64_t j = first;
   for (; j < ends[0]; j++) {
@@ -132,9 +71,17 @@ inline void weighRows(const float* weights, int64_t weightStride, int64_t first,
   }
 }
 
-// body.run<N>(d, lanes) over the vectors of a head: N vectors from dimension d, the last of them `lanes` wide.
+// score = scale · dot − slope · (position − key) for W keys of consecutive positions from `key`.
+inline Vec scoreOf(Vec dots, float scale, float slope, int64_t position, int64_t key) {
+  float lane[W];
+  for (int i = 0; i < W; i++) lane[i] = static_cast<float>(i);
+  return fnma(set1(slope), set1(static_cast<float>(position - key)) - load(lane), dots * set1(scale));
+}
+
+// body.run<N>(d, lanes) over the vectors of a head: N vectors from dimension d, the last of them `lanes` wide. `run` should be
+// RECKON_INLINE, so that lanes is a constant where it is W.
 template <typename F>
-inline void forHead(int64_t headDim, F&& body) {
+RECKON_INLINE void forHead(int64_t headDim, F&& body) {
   int64_t d = 0;
   for (; d + 4 * W <= headDim; d += 4 * W) body.template run<4>(d, W);
   for (; d + 2 * W <= headDim; d += 2 * W) body.template run<2>(d, W);

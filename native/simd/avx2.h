@@ -52,6 +52,18 @@ inline float reduceMax(Vec a) {
   return _mm_cvtss_f32(_mm_max_ss(q, _mm_shuffle_ps(q, q, 1)));
 }
 
+// Lane i becomes reduceAdd(rows[i]), by the same tree.
+inline Vec reduceAddRows(const Vec* rows) {
+  __m256 quads[4];
+  for (int i = 0; i < 4; i++) {
+    quads[i] = _mm256_add_ps(_mm256_permute2f128_ps(rows[i].v, rows[i + 4].v, 0x20),
+                             _mm256_permute2f128_ps(rows[i].v, rows[i + 4].v, 0x31));
+  }
+  __m256 a = _mm256_add_ps(_mm256_shuffle_ps(quads[0], quads[1], 0x44), _mm256_shuffle_ps(quads[0], quads[1], 0xee));
+  __m256 b = _mm256_add_ps(_mm256_shuffle_ps(quads[2], quads[3], 0x44), _mm256_shuffle_ps(quads[2], quads[3], 0xee));
+  return {_mm256_add_ps(_mm256_shuffle_ps(a, b, 0x88), _mm256_shuffle_ps(a, b, 0xdd))};
+}
+
 // rows[i] is row i of a W × W matrix before, column i after.
 inline void transpose(Vec* rows) {
   __m256 t[8];

@@ -55,6 +55,16 @@ inline float reduceAdd(Vec a) {
 }
 inline float reduceMax(Vec a) { return vmaxvq_f32(a.v); }
 
+// Lane i becomes reduceAdd(rows[i]), by the same tree.
+inline Vec reduceAddRows(const Vec* rows) {
+  float32x4_t pairs[2];
+  for (int i = 0; i < 2; i++) {
+    float32x4_t a = rows[2 * i].v, b = rows[2 * i + 1].v;
+    pairs[i] = vaddq_f32(vcombine_f32(vget_low_f32(a), vget_low_f32(b)), vcombine_f32(vget_high_f32(a), vget_high_f32(b)));
+  }
+  return {vaddq_f32(vuzp1q_f32(pairs[0], pairs[1]), vuzp2q_f32(pairs[0], pairs[1]))};
+}
+
 // rows[i] is row i of a W × W matrix before, column i after.
 inline void transpose(Vec* rows) {
   float32x4x2_t a = vtrnq_f32(rows[0].v, rows[1].v), b = vtrnq_f32(rows[2].v, rows[3].v);

@@ -71,6 +71,9 @@ inline float reduceMax(Vec a) {
   return x > y ? x : y;
 }
 
+// Lane i becomes reduceAdd(rows[i]).
+inline Vec reduceAddRows(const Vec* rows) { RECKON_LANES(reduceAdd(rows[i])); }
+
 // rows[i] is row i of a W × W matrix before, column i after.
 inline void transpose(Vec* rows) {
   for (int i = 0; i < W; i++)
