@@ -43,6 +43,7 @@ export function grpoMetrics(outcome: StepOutcome, options: GrpoTrainingOptions):
     "completions/max_length": Math.max(...lengths),
     "completions/clipped_ratio": mean(attempts.map(({ stop }) => (stop === "length" ? 1 : 0))),
     "completions/mean_terminated_length": mean(ended),
+    "sampling/sampling_logp_difference/max": update.samplerGap,
     grad_norm: update.gradNorm,
     learning_rate: outcome.learningRate,
     step_time: seconds,

@@ -23,6 +23,11 @@ export interface UpdateReport {
   /** Tokens those sums run over. */
   tokens: number;
   gradNorm: number;
+  /**
+   * Largest |trainer's − sampler's log-probability| of the first update, before anything changed: 0, since one engine
+   * computes both and its kernels are batch-invariant.
+   */
+  samplerGap: number;
   seconds: number;
   /** FLOPs of the forward and backward passes, the reference's included. */
   flops: number;
@@ -56,7 +61,16 @@ export async function updateOnGroups(
   options: GrpoTrainingOptions,
 ): Promise<UpdateReport> {
   const began = performance.now();
-  const report: UpdateReport = { loss: 0, sums: {}, tokens: 0, gradNorm: 0, seconds: 0, flops: 0, experts: [] };
+  const report: UpdateReport = {
+    loss: 0,
+    sums: {},
+    tokens: 0,
+    gradNorm: 0,
+    samplerGap: 0,
+    seconds: 0,
+    flops: 0,
+    experts: [],
+  };
   if (live.length === 0) return { ...report, seconds: (performance.now() - began) / 1000 };
 
   const perRow = forwardFlops(policy.config);
@@ -94,6 +108,9 @@ export async function updateOnGroups(
         ...entriesOf(part),
         refLogps: refLogps?.subarray(entriesBefore, entriesBefore + logps.length) ?? null,
       };
+      if (update === 0)
+        for (let i = 0; i < logps.length; i++)
+          report.samplerGap = Math.max(report.samplerGap, Math.abs(logps[i] - batch.oldLogps[i]));
       const { value, dLogps, dEntropies, sums } = grpoLoss(batch, options.loss, whole);
       if (!Number.isFinite(value)) throw new TrainingError(`the loss of step ${step} is ${value}`);
       await counter.add(policy.device, pass.routings);
