@@ -10,7 +10,7 @@ import type { AttemptRecord, EvaluationSummary, RunEvent } from "../records/even
 import { writeReport } from "../report/write.ts";
 import { greedy } from "../rollout/sampling.ts";
 import { createRun, openRun } from "../runs/create-run.ts";
-import { newestCheckpoint, readEvents, readRun } from "../runs/run-reader.ts";
+import { newestCheckpoint, readEvents, readRun, runExists } from "../runs/run-reader.ts";
 import type { RunWriter } from "../runs/run-writer.ts";
 import { measurePeakFlops } from "../train/flops.ts";
 import { readStageProgress } from "../train/training-state.ts";
@@ -54,8 +54,13 @@ export async function runRecipe(recipe: Recipe, options: RunOptions = {}): Promi
   let policy: Policy | null = null;
   try {
     const task = arithmeticTask(recipe.task);
-    writer = options.resume
-      ? openRun(join(root, recipe.name))
+    const dir = join(root, recipe.name);
+    // A run killed before its directory was complete has nothing to go on with: it begins.
+    const resuming = options.resume === true && runExists(dir);
+    if (resuming && readRun(dir).finished)
+      return { run: dir, stages: evaluationsOf(readEvents(dir)), status: "finished" };
+    writer = resuming
+      ? openRun(dir)
       : createRun({ root, name: recipe.name, recipe, version, seed: recipe.seed, overwrite: options.overwrite });
     const began = performance.now();
     const position = findPosition(writer.dir, recipe);
@@ -65,18 +70,14 @@ export async function runRecipe(recipe: Recipe, options: RunOptions = {}): Promi
       if (event.type !== "checkpoint") store.append(event);
       onEvent(event);
     };
-    if (options.resume) {
-      writer.resumeFrom(recipe.stages[position.index].name, position.step);
-      onEvent({ type: "resume", time: Date.now(), stage: recipe.stages[position.index].name, step: position.step });
-    } else
-      emit({
-        type: "run",
-        time: Date.now(),
-        name: recipe.name,
-        version,
-        seed: recipe.seed,
-        device: { ...device.info },
-      });
+    if (resuming) {
+      const { name: stage } = recipe.stages[position.index];
+      writer.resumeFrom(stage, position.step);
+      onEvent({ type: "resume", time: Date.now(), stage, step: position.step });
+    }
+    // Again after resuming: a process killed early may not have written it, and readers keep the last.
+    const { info } = device;
+    emit({ type: "run", time: Date.now(), name: recipe.name, version, seed: recipe.seed, device: { ...info } });
     const context: StageContext = {
       recipe,
       task,
@@ -105,16 +106,20 @@ export async function runRecipe(recipe: Recipe, options: RunOptions = {}): Promi
   }
 }
 
-/** Writes `report.html` of a run, finished or not; returns its path. @throws DataError when there is no such run */
-export async function reportRun(dir: string): Promise<string> {
+/**
+ * Writes the report of a run, finished or not; returns its path, `report.html` in the run unless one is given.
+ *
+ * @throws DataError when there is no such run
+ */
+export async function reportRun(dir: string, path: string = join(dir, "report.html")): Promise<string> {
   const { recipe, events, manifest, samples } = readRun(dir);
-  const path = join(dir, "report.html");
   await writeReport(path, {
     recipe: recipe as object,
     events,
     attempts: [...samples()],
     name: manifest.name,
     version: manifest.version,
+    decoding: "greedy decoding on held-out test problems",
   });
   return path;
 }

@@ -1,5 +1,6 @@
 import { uniformAt } from "../base/rng.ts";
 import type { DeviceBuffer } from "../engine/device.ts";
+import { segmentColumns } from "../engine/ops/attention.ts";
 import { type Keeping, PiecewiseTape } from "../engine/piecewise.ts";
 import type { Tape } from "../engine/tape.ts";
 import type { DecoderRows } from "../model/decoder.ts";
@@ -107,7 +108,7 @@ export async function sampleAttempts(
       input = {
         tokens: pieceScope.upload("i32", drawn),
         positions: pieceScope.upload("i32", positions),
-        segments: { buffer: pieceScope.upload("i32", table), count: table.length / 6, maxKeys },
+        segments: { buffer: pieceScope.upload("i32", table), count: table.length / segmentColumns, maxKeys },
       };
     } else {
       tape.beginPiece(promptRows);

@@ -1,4 +1,13 @@
+import { segmentColumns } from "../engine/ops/attention.ts";
 import type { Segment } from "../model/packed-batch.ts";
+
+const keysBeforeColumn = 3;
+
+interface EraTable {
+  table: Int32Array;
+  /** Where each active attempt's query stands in the table, and how many keys its ancestors have. */
+  queries: { at: number; ancestors: number }[];
+}
 
 /**
  * Book-keeping of the rows of a rollout. Prompts come first; then, for each sampled token, one row per active attempt.
@@ -16,6 +25,7 @@ export class RolloutRows {
   readonly rowOf: number[][];
   private readonly segmentOf: number[];
   private eraPieces = 0;
+  private eraTable: EraTable | null = null;
   private rows: number;
 
   /**
@@ -61,37 +71,48 @@ export class RolloutRows {
   compact(goesOn: (attempt: number) => boolean): void {
     this.active = this.active.filter(goesOn);
     this.eraPieces = 0;
+    this.eraTable = null;
   }
 
   /**
    * The table under which the rows of the newest piece attend: a query of one row (counted within the piece) for each
    * active attempt, after the segments it descends from, which have no queries. Keys are counted over all pieces.
+   *
+   * Within an era only the queries' own keys grow, so the table is made once an era and then counted up; it is valid
+   * until the next call.
    */
-  pieceSegments(): { table: number[]; maxKeys: number } {
-    const table: number[] = [];
-    const placed = new Map<number, number>();
-    const chain = new Map<number, number>();
-    const place = (index: number): number => {
-      const known = placed.get(index);
-      if (known !== undefined) return known;
-      const { start, length, stride, parent } = this.segments[index];
-      const parentPlace = parent < 0 ? -1 : place(parent);
-      const at = table.length / 6;
-      table.push(0, 0, start, length, parentPlace, stride);
-      placed.set(index, at);
-      chain.set(index, length + (parent < 0 ? 0 : (chain.get(parent) ?? 0)));
-      return at;
-    };
+  pieceSegments(): { table: Int32Array; maxKeys: number } {
+    const { table, queries } = (this.eraTable ??= this.makeEraTable());
     let maxKeys = 0;
-    const queries: number[] = [];
-    this.active.forEach((attempt, at) => {
-      const index = this.segmentOf[attempt];
+    for (let i = 0; i < queries.length; i++) {
+      const keysBefore = this.eraPieces - 1;
+      table[queries[i].at + keysBeforeColumn] = keysBefore;
+      maxKeys = Math.max(maxKeys, queries[i].ancestors + keysBefore + 1);
+    }
+    return { table, maxKeys };
+  }
+
+  /** Rows of the table for every active attempt and what it descends from; ancestors come first. */
+  private makeEraTable(): EraTable {
+    const columns: number[] = [];
+    const placeOf = new Map<number, number>();
+    const chainOf = new Map<number, number>();
+    const place = (index: number): void => {
+      if (index < 0 || placeOf.has(index)) return;
       const { start, length, stride, parent } = this.segments[index];
-      const parentPlace = parent < 0 ? -1 : place(parent);
-      queries.push(at, 1, start, length - 1, parentPlace, stride);
-      maxKeys = Math.max(maxKeys, length + (parent < 0 ? 0 : (chain.get(parent) ?? 0)));
+      place(parent);
+      placeOf.set(index, columns.length / segmentColumns);
+      chainOf.set(index, length + (chainOf.get(parent) ?? 0));
+      columns.push(0, 0, start, length, placeOf.get(parent) ?? -1, stride);
+    };
+    for (const attempt of this.active) place(this.segments[this.segmentOf[attempt]].parent);
+    const queries = this.active.map((attempt, row) => {
+      const { start, stride, parent } = this.segments[this.segmentOf[attempt]];
+      const at = columns.length;
+      columns.push(row, 1, start, 0, placeOf.get(parent) ?? -1, stride);
+      return { at, ancestors: chainOf.get(parent) ?? 0 };
     });
-    return { table: table.concat(queries), maxKeys };
+    return { table: Int32Array.from(columns), queries };
   }
 
   /** Rows so far. */
