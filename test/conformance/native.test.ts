@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
 import type { Device } from "../../src/engine/device.ts";
 import { openReferenceDevice } from "../../src/engine/devices/reference/device.ts";
 import { type KernelName, parsedKernels } from "../../src/engine/kernels.ts";
@@ -17,6 +17,9 @@ for (const { name } of parsedKernels) {
     cases.filter(({ kernel }) => kernel === name),
   );
 }
+
+// Native calls never wait, so without this the test runner would not hear of a file until its end.
+afterEach(() => new Promise(setImmediate));
 
 const reference = openReferenceDevice();
 const expectations = new Map<ConformanceCase, Promise<CaseResult>>();

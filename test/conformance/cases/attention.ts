@@ -115,17 +115,23 @@ const decoding: Shape[] = [
 
 export function attentionCases(): ConformanceCase[] {
   const gap = { name: "rows in no segment", segments: [{ queryStart: 3, keyStart: 3, queryCount: 6 }] };
-  const backward = [...sequences, { ...gap, heads: 2, kvHeads: 2, headDim: 8 }];
   return [
-    ...[...sequences, ...decoding].map((shape) => {
-      const given = forwardArguments(shape);
-      return defineCase("attention", shape.name, given, { tolerance: toleranceOf(afterForward(given).lse) });
-    }),
-    ...backward.map((shape) => {
-      const given = backwardArguments(shape);
-      return defineCase("attentionBackward", shape.name, given, { tolerance: toleranceOf(given.lse) });
-    }),
+    ...sequences.flatMap((shape) => casesOf(shape, ["forward", "backward"])),
+    ...decoding.flatMap((shape) => casesOf(shape, ["forward"])),
+    ...casesOf({ ...gap, heads: 2, kvHeads: 2, headDim: 8 }, ["backward"]),
   ];
+}
+
+function casesOf(shape: Shape, directions: ("forward" | "backward")[]): ConformanceCase[] {
+  const given = forwardArguments(shape);
+  // Rows in no segment keep zeros, which the backward must overwrite all the same.
+  const kept = afterReference("attention", { ...given, out: zeros(given.out), lse: zeros(given.lse) });
+  const tolerance = toleranceOf(kept.lse);
+  return directions.map((direction) =>
+    direction === "forward"
+      ? defineCase("attention", shape.name, given, { tolerance })
+      : defineCase("attentionBackward", shape.name, backwardArguments(shape, kept), { tolerance }),
+  );
 }
 
 /** A score that is off by an ulp of itself moves its exponential by as much; the largest scores are about the largest lse. */
@@ -153,9 +159,7 @@ function forwardArguments(shape: Shape): CaseArguments<"attention"> {
   };
 }
 
-function backwardArguments(shape: Shape): CaseArguments<"attentionBackward"> {
-  const given = forwardArguments(shape);
-  const kept = afterForward(given);
+function backwardArguments(shape: Shape, kept: CaseArguments<"attention">): CaseArguments<"attentionBackward"> {
   return {
     ...kept,
     dOut: new Draw("attentionBackward", shape.name).normals(kept.out.data.length),
@@ -164,11 +168,6 @@ function backwardArguments(shape: Shape): CaseArguments<"attentionBackward"> {
     dV: output(kept.v.data.length),
     rows: kept.lse.data.length / shape.heads,
   };
-}
-
-/** What the reference keeps for backward; rows in no segment hold zeros. */
-function afterForward(given: CaseArguments<"attention">): CaseArguments<"attention"> {
-  return afterReference("attention", { ...given, out: zeros(given.out), lse: zeros(given.lse) });
 }
 
 /** 2^(−8(h+1)/heads). @see arXiv:2108.12409 */

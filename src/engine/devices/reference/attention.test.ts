@@ -45,7 +45,13 @@ it("counts ALiBi's distance along the chain, wherever the rows lie", () => {
   expect(attend(segments, [1, 0, 0, 0, 0, 8, 4], slope, 1)[0]).toBeCloseTo(expected, 12);
 });
 
-it("refuses a chain longer than maxKeys and a parent after its child", () => {
+it("refuses a chain longer than maxKeys, rows that do not exist, and a parent after its child", () => {
+  expect(() => attend([[0, 3, 0, 0, -1, 1]], [1, 1, 1], 0, 2)).toThrow(
+    /query of segment 0 must be one of 2 rows, got row 2/,
+  );
+  expect(() => attend([[0, 1, 1, 1, -1, 1]], [1, 1], 0, 1)).toThrow(
+    /key of segment 0 must be one of 2 rows, got row 2/,
+  );
   expect(() => attend([[0, 17, 0, 0, -1, 1]], new Array(17).fill(1), 0, 17)).toThrow(/maxKeys/);
   expect(() =>
     attend(

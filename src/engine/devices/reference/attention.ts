@@ -14,31 +14,43 @@ interface Segment {
   firstPosition: number;
 }
 
-/** Reads the table, parents before children, and lays out each segment's keys along its chain. */
-function readSegments(table: Operand, count: number): Segment[] {
+/**
+ * Reads the table, parents before children, and lays out each segment's keys along its chain.
+ * @throws ShapeError when a parent does not precede its child, or a row lies outside the queryRows or keyRows there are
+ */
+function readSegments(table: Operand, count: number, queryRows: number, keyRows: number): Segment[] {
   const segments: Segment[] = [];
   for (let s = 0; s < count; s++) {
     const [queryStart, queryCount, keyStart, keysBefore, parent, stride] = table.subarray(
       s * SEGMENT_WIDTH,
       (s + 1) * SEGMENT_WIDTH,
     );
+    const keys = keysBefore + queryCount;
+    if (queryCount > 0) requireRow(`query of segment ${s}`, queryStart + (queryCount - 1) * stride, queryRows);
+    if (keys > 0) requireRow(`key of segment ${s}`, keyStart + (keys - 1) * stride, keyRows);
     if (parent >= s) {
       throw new ShapeError(`attention: a parent must precede its children, got parent ${parent} for segment ${s}`);
     }
     const inherited = parent < 0 ? new Int32Array(0) : segments[parent].keyRows;
-    const keyRows = new Int32Array(inherited.length + keysBefore + queryCount);
-    keyRows.set(inherited);
-    for (let j = 0; j < keysBefore + queryCount; j++) keyRows[inherited.length + j] = keyStart + j * stride;
-    segments.push({ queryStart, queryCount, stride, keyRows, firstPosition: inherited.length + keysBefore });
+    const chain = new Int32Array(inherited.length + keys);
+    chain.set(inherited);
+    for (let j = 0; j < keys; j++) chain[inherited.length + j] = keyStart + j * stride;
+    segments.push({ queryStart, queryCount, stride, keyRows: chain, firstPosition: inherited.length + keysBefore });
   }
   return segments;
+}
+
+function requireRow(what: string, last: number, rows: number): void {
+  if (last < rows) return;
+  throw new ShapeError(`attention: the last ${what} must be one of ${rows} rows, got row ${last}; check the table`);
 }
 
 /** out = softmax(scale · q·k − slope · distance) · v per query and head, in segments and their ancestors; keeps lse. */
 export function attention(operands: Operands<"attention">): void {
   const { q, k, v, segments, slopes, out, lse, count, heads, kvHeads, headDim, scale, maxKeys } = operands;
   const weights = new Float64Array(maxKeys);
-  for (const segment of readSegments(segments, count)) {
+  const keyWidth = kvHeads * headDim;
+  for (const segment of readSegments(segments, count, q.length / (heads * headDim), k.length / keyWidth)) {
     const { keyRows } = segment;
     if (keyRows.length > maxKeys) {
       throw new ShapeError(
@@ -86,7 +98,7 @@ export function attentionBackward(operands: Operands<"attentionBackward">): void
   dQ.fill(0, 0, rows * heads * headDim);
   dK.fill(0, 0, rows * kvHeads * headDim);
   dV.fill(0, 0, rows * kvHeads * headDim);
-  for (const segment of readSegments(segments, count)) {
+  for (const segment of readSegments(segments, count, rows, rows)) {
     for (let i = 0; i < segment.queryCount; i++) {
       const row = segment.queryStart + i * segment.stride;
       const position = segment.firstPosition + i;
