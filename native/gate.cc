@@ -11,7 +11,7 @@ using Clock = std::chrono::steady_clock;
 
 // Spinning covers the wait between two kernels; yielding covers the host's work between two decoding steps and gives
 // the processor to whoever else wants it.
-constexpr std::chrono::microseconds kSpin{30};
+constexpr std::chrono::microseconds kSpin{4};
 constexpr std::chrono::microseconds kYield{200};
 
 inline void relax() {

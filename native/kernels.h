@@ -14,9 +14,12 @@
 namespace reckon {
 namespace RECKON_ISA {
 
+// Hidden, so that a kernel nobody defined is an error of the linker, not of the first process to load the addon.
+#pragma GCC visibility push(hidden)
 #define KERNEL(name, signature) void name(const Arguments& arguments, Thread& thread);
 #include "kernels.def"
 #undef KERNEL
+#pragma GCC visibility pop
 
 }  // namespace RECKON_ISA
 }  // namespace reckon

@@ -2,8 +2,8 @@
 
 #include <signal.h>
 
-#include <cstring>
 #include <exception>
+#include <stdexcept>
 #include <utility>
 
 #include "memory.h"
@@ -41,18 +41,6 @@ class FlushToZero {
 #endif
 };
 
-// Argument words of a signature "buffers | numbers": one each, and one more for a weight's version.
-int wordsOf(const char* signature) {
-  int words = 0;
-  for (const char* at = signature; *at;) {
-    const size_t length = std::strcspn(at, " ");
-    if (!(length == 1 && *at == '|')) words += length > 2 && std::memcmp(at + length - 2, ":w", 2) == 0 ? 2 : 1;
-    at += length;
-    at += std::strspn(at, " ");
-  }
-  return words;
-}
-
 }  // namespace
 
 Pool::Pool(int threads, IsaLevel level, Precision precision)
@@ -60,8 +48,9 @@ Pool::Pool(int threads, IsaLevel level, Precision precision)
       spin_(static_cast<unsigned>(threads) <= std::thread::hardware_concurrency()),
       table_(tableFor(level, &tableSize_)),
       members_(new Member[threads]) {
-  for (size_t i = 0; i < tableSize_; i++) words_.push_back(wordsOf(table_[i].signature));
+  for (size_t i = 0; i < tableSize_; i++) plans_.emplace_back(table_[i]);
   for (int i = 0; i < count_; i++) members_[i].thread = Thread{i, count_, level, precision, this, &packs_, 0, 0};
+  solo_ = Thread{0, 1, level, precision, this, &packs_, 0, 0};
   // Signals are the JavaScript thread's business; threads inherit the mask.
   sigset_t all, before;
   sigfillset(&all);
@@ -93,7 +82,7 @@ bool Pool::run(const double* stream, size_t length) {
   if (failed_.load(std::memory_order_relaxed)) recover();
   clearCounters(members_[0].thread);
   for (int i = 0; i < count_; i++) members_[i].thread.loopsSinceBarrier = 0;
-  if (count_ == 1) {
+  if (count_ == 1 || allSolo()) {
     execute(members_[0].thread);
   } else {
     const uint32_t before = done_.value();
@@ -127,23 +116,37 @@ void Pool::serve(int index) {
   }
 }
 
+bool Pool::allSolo() const {
+  for (const double *at = stream_, *end = stream_ + length_; at < end;) {
+    const size_t op = static_cast<size_t>(*at);
+    if (op >= tableSize_) return true;
+    if (!plans_[op].solo(at + 1)) return false;
+    at += 1 + plans_[op].words();
+  }
+  return true;
+}
+
 void Pool::execute(Thread& thread) {
   const FlushToZero mode;
   const char* name = "stream";
+  // Whether the first thread may still be busy with calls that the others skipped.
+  bool skipped = false;
   try {
     for (const double *at = stream_, *end = stream_ + length_; at < end;) {
       const size_t op = static_cast<size_t>(*at);
-      if (op >= tableSize_) {
-        fail({"unknown kernel number in the command stream"});
-        return;
+      if (op >= tableSize_) throw std::out_of_range("unknown kernel number");
+      const KernelEntry& entry = table_[op];
+      const Arguments arguments{at + 1};
+      name = entry.name;
+      at += 1 + plans_[op].words();
+      if (count_ > 1 && plans_[op].solo(arguments.words)) {
+        skipped = true;
+        if (thread.index == 0) entry.run(arguments, solo_);
+        continue;
       }
-      name = table_[op].name;
-      if (!table_[op].run) {
-        fail({std::string(name) + ": not implemented in this addon"});
-        return;
-      }
-      table_[op].run(Arguments{at + 1}, thread);
-      at += 1 + words_[op];
+      if (skipped) barrier(thread);
+      skipped = false;
+      entry.run(arguments, thread);
       // The end of the flush is a barrier of its own.
       if (at < end) barrier(thread);
     }
@@ -151,7 +154,7 @@ void Pool::execute(Thread& thread) {
     fail({name, error.bytes});
   } catch (const Abandoned&) {
   } catch (const std::exception& error) {
-    fail({std::string(name) + ": " + error.what()});
+    fail({std::string(name) + ": " + error.what(), 0});
   }
 }
 
@@ -166,10 +169,7 @@ void Pool::fail(Failure failure) {
 }
 
 void Pool::barrier(Thread& thread) {
-  if (count_ == 1) {
-    thread.loopsSinceBarrier = 0;
-    return;
-  }
+  if (thread.count == 1) return;
   // The number is taken before the look at failed_, and fail() sets them in the other order: a failure is not missed.
   const uint32_t before = passed_.value();
   if (failed_.load(std::memory_order_seq_cst)) throw Abandoned{};
@@ -226,12 +226,15 @@ void* Thread::sharedScratch(int slot, size_t bytes) {
 }
 
 std::atomic<int64_t>* Thread::nextCounter() {
+  if (count == 1) {
+    pool->alone_.next.store(0, std::memory_order_relaxed);
+    return &pool->alone_.next;
+  }
   // A ring's worth of loops without a barrier would meet a used counter.
   if (loopsSinceBarrier == Pool::kCounters) barrier();
   std::atomic<int64_t>* counter = &pool->counters_[loop % Pool::kCounters].next;
   loop++;
   loopsSinceBarrier++;
-  if (count == 1) counter->store(0, std::memory_order_relaxed);
   return counter;
 }
 

@@ -6,6 +6,7 @@
 #include <thread>
 #include <vector>
 
+#include "call-plan.h"
 #include "gate.h"
 #include "pack-cache.h"
 #include "runtime.h"
@@ -55,6 +56,8 @@ class Pool {
 
   void serve(int index);
   void execute(Thread& thread);
+  // Whether no call of the stream is worth waking the other threads for.
+  bool allSolo() const;
   void fail(Failure failure);
   void join();
   void recover();
@@ -66,10 +69,11 @@ class Pool {
   const bool spin_;
   const KernelEntry* table_;
   size_t tableSize_;
-  // Words that follow each kernel's index in the stream.
-  std::vector<int> words_;
+  std::vector<CallPlan> plans_;
 
   std::unique_ptr<Member[]> members_;
+  // The first thread's view of calls that it runs by itself.
+  Thread solo_;
   Scratch shared_[kScratchSlots];
   PackCache packs_;
   std::vector<std::thread> workers_;
@@ -87,6 +91,8 @@ class Pool {
   Failure failure_;
   // Counters of share(), used round the ring; those used since the last barrier are zeroed by its last arrival.
   Counter counters_[kCounters];
+  // The counter of every loop that one thread runs by itself.
+  Counter alone_;
 };
 
 }  // namespace reckon

@@ -5,10 +5,6 @@
 namespace reckon {
 namespace RECKON_ISA {
 
-#define KERNEL(name, signature) __attribute__((weak)) void name(const Arguments& arguments, Thread& thread);
-#include "kernels.def"
-#undef KERNEL
-
 const KernelEntry* kernelTable(size_t* count) {
   static const KernelEntry entries[] = {
 #define KERNEL(name, signature) {#name, signature, name},
