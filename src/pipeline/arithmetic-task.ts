@@ -1,12 +1,15 @@
 import { type GenerateOptions, generateProblems } from "../data/arithmetic.ts";
 import { arithmeticDemonstration, arithmeticPrompt, digitOrderOf } from "../prompt/arithmetic-format.ts";
 import { MathTokenizer } from "../prompt/math-tokenizer.ts";
-import type { Demonstration, Prompt } from "../records/problem.ts";
+import type { Demonstration, Problem, Prompt } from "../records/problem.ts";
 import { arithmeticReward, extractAnswer } from "../reward/arithmetic.ts";
 import type { Grading } from "../rollout/attempts.ts";
 import type { Recipe } from "./recipe.ts";
 
-/** The arithmetic task as a recipe describes it: where its problems come from and how attempts are graded. */
+/**
+ * The arithmetic task as a recipe describes it: where its problems come from and how attempts are graded. Problems are
+ * drawn once and kept.
+ */
 export interface ArithmeticTask {
   tokenizer: MathTokenizer;
   grading: Grading;
@@ -30,8 +33,14 @@ export function arithmeticGrading(tokenizer: MathTokenizer): Grading {
 
 export function arithmeticTask({ maxNewTokens, ...expressions }: Recipe["task"]): ArithmeticTask {
   const tokenizer = new MathTokenizer();
-  const generate = (split: GenerateOptions["split"], count: number, seed: number) =>
-    generateProblems({ ...expressions, split, count, seed, solutions: split === "supervised" });
+  const drawn = new Map<string, Problem[]>();
+  const generate = (split: GenerateOptions["split"], count: number, seed: number) => {
+    const key = `${split} ${count} ${seed}`;
+    const problems =
+      drawn.get(key) ?? generateProblems({ ...expressions, split, count, seed, solutions: split === "supervised" });
+    drawn.set(key, problems);
+    return problems;
+  };
   return {
     tokenizer,
     grading: arithmeticGrading(tokenizer),

@@ -1,4 +1,5 @@
 import { join } from "node:path";
+import { CheckpointError } from "../base/errors.ts";
 import { version } from "../base/version.ts";
 import type { Device } from "../engine/device.ts";
 import { openDevice } from "../engine/registry.ts";
@@ -14,7 +15,7 @@ import { newestCheckpoint, readEvents, readRun, runExists } from "../runs/run-re
 import type { RunWriter } from "../runs/run-writer.ts";
 import { measurePeakFlops } from "../train/flops.ts";
 import { readStageProgress } from "../train/training-state.ts";
-import { arithmeticTask } from "./arithmetic-task.ts";
+import { type ArithmeticTask, arithmeticTask } from "./arithmetic-task.ts";
 import type { Recipe, Stage } from "./recipe.ts";
 import { runTrainingStage, type StageContext } from "./stage-runner.ts";
 
@@ -53,18 +54,22 @@ export async function runRecipe(recipe: Recipe, options: RunOptions = {}): Promi
   let writer: RunWriter | null = null;
   let policy: Policy | null = null;
   try {
-    const task = arithmeticTask(recipe.task);
     const dir = join(root, recipe.name);
     // A run killed before its directory was complete has nothing to go on with: it begins.
     const resuming = options.resume === true && runExists(dir);
     if (resuming && readRun(dir).finished)
       return { run: dir, stages: evaluationsOf(readEvents(dir)), status: "finished" };
-    writer = resuming
-      ? openRun(dir)
-      : createRun({ root, name: recipe.name, recipe, version, seed: recipe.seed, overwrite: options.overwrite });
+    const task = arithmeticTask(recipe.task);
+    // What is wrong with a recipe shows here, before there is a directory to be in the way of the next try.
+    drawProblems(recipe, task);
+    if (resuming) writer = openRun(dir);
+    else {
+      policy = startingPolicy(device, recipe, null);
+      writer = createRun({ root, name: recipe.name, recipe, version, seed: recipe.seed, overwrite: options.overwrite });
+    }
     const began = performance.now();
     const position = findPosition(writer.dir, recipe);
-    policy = startingPolicy(device, recipe, position.checkpoint);
+    policy ??= startingPolicy(device, recipe, position.checkpoint);
     const store = writer;
     const emit = (event: RunEvent) => {
       if (event.type !== "checkpoint") store.append(event);
@@ -106,6 +111,17 @@ export async function runRecipe(recipe: Recipe, options: RunOptions = {}): Promi
   }
 }
 
+/** Draws every problem a recipe needs. @throws DataError when the task admits too few */
+function drawProblems(recipe: Recipe, task: ArithmeticTask): void {
+  const { seed, stages, evaluation, validation } = recipe;
+  for (const stage of stages) {
+    if (stage.kind === "rl") task.prompts("reinforcement", stage.problems, seed);
+    else if (stage.kind !== "eval") task.demonstrations(stage.workedSolutions, seed);
+  }
+  task.prompts("test", evaluation.problems, evaluation.seed);
+  if (validation.problems > 0) task.prompts("validation", validation.problems, evaluation.seed);
+}
+
 /**
  * Writes the report of a run, finished or not; returns its path, `report.html` in the run unless one is given.
  *
@@ -140,7 +156,12 @@ function findPosition(dir: string, recipe: Recipe): RunPosition {
   const checkpoint = newestCheckpoint(dir);
   if (!checkpoint) return { index: 0, step: 0, checkpoint: null };
   const { stage, step } = readStageProgress(checkpoint);
-  return { index: recipe.stages.findIndex(({ name }) => name === stage), step, checkpoint };
+  const index = recipe.stages.findIndex(({ name }) => name === stage);
+  if (index < 0)
+    throw new CheckpointError(
+      `${checkpoint}: expected a stage of the recipe, got ${stage}; delete this checkpoint to go back to the one before`,
+    );
+  return { index, step, checkpoint };
 }
 
 function startingPolicy(device: Device, recipe: Recipe, checkpoint: string | null): Policy {

@@ -1,0 +1,45 @@
+import { CommanderError } from "commander";
+import * as errors from "../base/errors.ts";
+
+/** An error as data: it crosses from a worker to the thread that reports it, and out as JSON. */
+export interface Failure {
+  /** The error's class. */
+  name: string;
+  message: string;
+  /** Set when it is a fault of reckon's, not something the user can act on. */
+  stack?: string;
+}
+
+/** Exit codes: 1 something went wrong, 2 the command line is wrong, 130 stopped by a signal (128 + SIGINT). */
+export const exitCodes = { failed: 1, usage: 2, stopped: 130 } as const;
+
+/** A wrong command line that commander cannot see by itself: options that do not go together. */
+export class UsageError extends errors.ReckonError {}
+
+/** What any thrown value comes to; a stack only where the user cannot act on it. */
+export function describeFailure(thrown: unknown): Failure {
+  if (thrown instanceof errors.ReckonError) return { name: thrown.name, message: thrown.message };
+  if (thrown instanceof CommanderError) return { name: "UsageError", message: thrown.message.replace(/^error: /, "") };
+  if (thrown instanceof Error)
+    return { name: thrown.name, message: thrown.message, stack: thrown.stack ?? thrown.message };
+  return { name: "Error", message: String(thrown), stack: String(thrown) };
+}
+
+/** The error a failure was made from, of the same class where it is one of reckon's. */
+export function restoreFailure({ name, message, stack }: Failure): Error {
+  const known = Object.entries(errors).find(([className]) => className === name)?.[1];
+  if (known && stack === undefined) return new known(message);
+  const error = new Error(message);
+  error.name = name;
+  error.stack = stack;
+  return error;
+}
+
+/** Exit code of a failure. */
+export const exitCodeOf = ({ name }: Failure): number => (name === "UsageError" ? exitCodes.usage : exitCodes.failed);
+
+/** A failure as it is printed: one message, or the stack with a request to report it. */
+export function failureText({ message, stack }: Failure): string {
+  if (stack === undefined) return `error: ${message}`;
+  return `${stack}\n\nThis is a fault of reckon's. Please report it with the command you ran and the lines above, and what \`reckon doctor\` prints.`;
+}

@@ -1,0 +1,35 @@
+import { existsSync, readdirSync, readFileSync } from "node:fs";
+import { join, relative } from "node:path";
+import { fileURLToPath } from "node:url";
+import { parseYamlConfig } from "../base/config.ts";
+import { ConfigError } from "../base/errors.ts";
+import { type Recipe, recipeSchema } from "../pipeline/recipe.ts";
+
+const bundledDir = fileURLToPath(new URL("../../recipes/", import.meta.url));
+
+/** The recipe of the README, which `pretrain` and `rl` take their defaults from. */
+export const quickstartFile = join(bundledDir, "quickstart.yaml");
+
+/**
+ * Reads a recipe, applies `path=value` settings and fills in defaults.
+ *
+ * @throws ConfigError listing every problem, or, when there is no such file, the recipes that come with reckon
+ */
+export function readRecipeFile(file: string, settings: readonly string[] = []): Recipe {
+  return parseYamlConfig(readText(file), file, recipeSchema, settings);
+}
+
+function readText(file: string): string {
+  try {
+    return readFileSync(file, "utf8");
+  } catch (error) {
+    const bundled = existsSync(bundledDir) ? readdirSync(bundledDir).filter((name) => name.endsWith(".yaml")) : [];
+    const paths = bundled.map((name) => relative(process.cwd(), join(bundledDir, name)));
+    const { code } = error as NodeJS.ErrnoException;
+    const why = code === "ENOENT" ? "there is no such file" : code === "EISDIR" ? "it is a directory" : code;
+    throw new ConfigError(
+      `${file}: expected a recipe, but ${why}; recipes that come with reckon: ${paths.join(", ")}`,
+      { cause: error },
+    );
+  }
+}

@@ -1,0 +1,85 @@
+import type { Recipe } from "../pipeline/recipe.ts";
+import type { RunEvent } from "../records/events.ts";
+import { formatCount, formatDuration, formatInterval, formatPercent } from "../report/format.ts";
+import type { ProgressState } from "../report/progress.ts";
+import type { Output } from "./output.ts";
+import { ProgressLine } from "./progress-line.ts";
+import { StepClock } from "./step-clock.ts";
+import type { EvaluationProgress } from "./worker-messages.ts";
+
+/** What a run looks like on standard error: a progress line, and above it a line for whatever is worth keeping. */
+export class RunDisplay {
+  readonly #output: Output;
+  readonly #totals: Map<string, number>;
+  readonly #line: ProgressLine;
+  #at: Omit<ProgressState, "secondsLeft"> = { stage: "", step: 0, totalSteps: 0, values: {} };
+  #clock = new StepClock();
+
+  constructor(output: Output, recipe: Recipe) {
+    this.#output = output;
+    this.#totals = new Map(recipe.stages.map((stage) => [stage.name, stage.kind === "eval" ? 0 : stage.steps]));
+    const state = () => ({
+      ...this.#at,
+      secondsLeft: this.#clock.secondsLeft(this.#at.totalSteps, performance.now()),
+    });
+    this.#line = new ProgressLine(state, { exclusive: true });
+  }
+
+  event(event: RunEvent): void {
+    const style = this.#output.remarkStyle;
+    switch (event.type) {
+      case "run": {
+        const { name, isa, threads, precision } = event.device;
+        const device = `${name} ${isa}, ${threads} ${threads === 1 ? "thread" : "threads"}, ${precision}`;
+        this.note(`${style.bold(event.name)}  ${style.dim(`seed ${event.seed}, ${device}`)}`);
+        break;
+      }
+      case "resume":
+        this.note(
+          event.step > 0
+            ? `going on after step ${formatCount(event.step)} of ${event.stage}`
+            : `no checkpoint yet: beginning again with ${event.stage}`,
+        );
+        break;
+      case "metrics":
+        this.#advance(event.stage, event.step, this.#totals.get(event.stage) ?? 0, event.values);
+        break;
+      case "evaluation": {
+        const { accuracy, ci95, formatAccuracy, n, seconds } = event.result;
+        this.note(
+          `${style.green("✓")} ${style.bold(event.stage)}  ${style.bold(formatPercent(accuracy))} right ` +
+            style.dim(
+              `(${formatInterval(ci95)}, n ${formatCount(n)})  format ${formatPercent(formatAccuracy)}  ${formatDuration(seconds)}`,
+            ),
+        );
+        break;
+      }
+      case "warning":
+        this.note(`warning: ${event.stage}, step ${event.step}: ${event.message}`);
+        break;
+    }
+  }
+
+  evaluation({ stage, done, total }: EvaluationProgress): void {
+    this.#advance(`measuring ${stage}`, done, total, {});
+  }
+
+  /** Writes a line that stays. */
+  note(text: string): void {
+    this.#line.clear();
+    this.#output.say(text);
+  }
+
+  /** Leaves the terminal as it was. */
+  close(): void {
+    this.#line.clear();
+  }
+
+  #advance(stage: string, step: number, totalSteps: number, values: Record<string, number>): void {
+    const fresh = stage !== this.#at.stage;
+    if (fresh) this.#clock = new StepClock();
+    this.#at = { stage, step, totalSteps, values };
+    this.#clock.mark(step, performance.now());
+    this.#line.changed({ fresh });
+  }
+}

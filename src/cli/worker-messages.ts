@@ -1,0 +1,22 @@
+import type { Recipe } from "../pipeline/recipe.ts";
+import type { RunOptions, RunResult } from "../pipeline/run-recipe.ts";
+import type { RunEvent } from "../records/events.ts";
+import type { Failure } from "./failure.ts";
+
+/** How far the measuring of a stage is. */
+export type EvaluationProgress = Parameters<NonNullable<RunOptions["onEvaluation"]>>[0];
+
+/** What the training thread is started with. */
+export interface TrainingOrder {
+  recipe: Recipe;
+  options: Pick<RunOptions, "root" | "resume" | "overwrite">;
+  /** One i32, shared: 1 asks the run to stop after the current step. Messages would not arrive while kernels run. */
+  stopFlag: SharedArrayBuffer;
+}
+
+/** What the training thread says. */
+export type TrainingMessage =
+  | { kind: "event"; event: RunEvent }
+  | { kind: "evaluation"; at: EvaluationProgress }
+  | { kind: "result"; result: RunResult }
+  | { kind: "failure"; failure: Failure };

@@ -1,0 +1,21 @@
+/** The thread that trains: native kernels block it, so progress is drawn on another. */
+import { parentPort, workerData } from "node:worker_threads";
+import { runRecipe } from "../pipeline/run-recipe.ts";
+import { describeFailure } from "./failure.ts";
+import type { TrainingMessage, TrainingOrder } from "./worker-messages.ts";
+
+const { recipe, options, stopFlag } = workerData as TrainingOrder;
+const stop = new Int32Array(stopFlag);
+const say = (message: TrainingMessage) => parentPort?.postMessage(message);
+
+try {
+  const result = await runRecipe(recipe, {
+    ...options,
+    onEvent: (event) => say({ kind: "event", event }),
+    onEvaluation: (at) => say({ kind: "evaluation", at }),
+    stopRequested: () => Atomics.load(stop, 0) === 1,
+  });
+  say({ kind: "result", result });
+} catch (error) {
+  say({ kind: "failure", failure: describeFailure(error) });
+}

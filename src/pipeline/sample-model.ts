@@ -1,0 +1,53 @@
+import { problemFromText } from "../data/arithmetic.ts";
+import { arithmeticPrompt } from "../prompt/arithmetic-format.ts";
+import type { Attempt, RewardParts } from "../records/attempt.ts";
+import type { Prompt } from "../records/problem.ts";
+import { toAttempt } from "../rollout/attempts.ts";
+import { sampleAttempts } from "../rollout/rollout.ts";
+import type { SamplingOptions } from "../rollout/sampling.ts";
+import type { OpenModel } from "./open-model.ts";
+
+/** One attempt of a model at a user's expression, graded. */
+export interface AnsweredQuestion {
+  prompt: Prompt;
+  attempt: Attempt;
+  parts: RewardParts;
+  answer: string | null;
+}
+
+/**
+ * Asks a model for the values of expressions, in the form it was trained on; where it knows both digit orders, most
+ * significant first. Attempts at the same expression follow each other.
+ *
+ * @param options samples: attempts at each expression
+ * @throws DataError when a text is no expression, divides by zero, or uses characters the model has no tokens for
+ */
+export async function sampleModel(
+  { policy, task, settings }: OpenModel,
+  expressions: readonly string[],
+  options: Omit<SamplingOptions, "maxNewTokens"> & { samples: number; seed: number },
+): Promise<AnsweredQuestion[]> {
+  const { digitOrder, scratchpad } = settings;
+  const writing = { digitOrder: digitOrder === "mixed" ? "big" : digitOrder, scratchpad } as const;
+  const prompts = expressions.map((text) => arithmeticPrompt(problemFromText(text, writing), task.tokenizer));
+  const { attempts } = await sampleAttempts(
+    policy,
+    prompts.map(({ tokens }) => tokens),
+    {
+      ...options,
+      maxNewTokens: task.maxNewTokens,
+      group: options.samples,
+      eosId: task.grading.eosId,
+      streams: prompts.map((_, i) => i),
+      keeping: "keys",
+    },
+  );
+  policy.stepScope.end();
+  return prompts.flatMap((prompt, p) =>
+    attempts[p].map((sampled) => {
+      const attempt = toAttempt(sampled, task.grading);
+      const parts = task.grading.grade(attempt, prompt);
+      return { prompt, attempt, parts, answer: task.grading.extract(attempt, prompt) };
+    }),
+  );
+}
