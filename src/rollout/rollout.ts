@@ -1,4 +1,3 @@
-import { uniformAt } from "../base/rng.ts";
 import type { DeviceBuffer } from "../engine/device.ts";
 import { segmentColumns } from "../engine/ops/attention.ts";
 import { type Keeping, PiecewiseTape } from "../engine/piecewise.ts";
@@ -8,7 +7,8 @@ import { uploadRows } from "../model/packed-batch.ts";
 import type { KnownLogps, Policy } from "../model/policy.ts";
 import type { StopReason } from "../records/attempt.ts";
 import { RolloutRows } from "./rows.ts";
-import { recordingTemperature, type SamplingOptions } from "./sampling.ts";
+import { Sampler } from "./sampler.ts";
+import type { SamplingOptions } from "./sampling.ts";
 
 /** One completion as sampled: ids, and the distribution they were drawn from. */
 export interface SampledAttempt {
@@ -71,144 +71,121 @@ export async function sampleAttempts(
   },
 ): Promise<Rollout> {
   const { device, decoder, parameters, stepScope, pieceScope } = policy;
-  const { group, eosId, seed, streams, maxNewTokens, keeping, topK, topP, ignoreEos = false } = options;
+  const { group, eosId, seed, streams, maxNewTokens, keeping, ignoreEos = false } = options;
+  const promptOf = (attempt: number) => Math.floor(attempt / group);
   const attemptCount = prompts.length * group;
-  const promptRows = prompts.reduce((sum, { length }) => sum + length, 0);
-  const capacity = promptRows + attemptCount * (maxNewTokens - 1);
+  const promptTokens = prompts.flat();
+  const capacity = promptTokens.length + attemptCount * (maxNewTokens - 1);
   const tape = new PiecewiseTape({ step: stepScope, piece: pieceScope }, { capacity, keeping });
+  const sampler = new Sampler(policy, { ...options, seed, capacity: attemptCount * maxNewTokens });
   const rows = new RolloutRows(
     prompts.map(({ length }) => length),
     group,
   );
-  const weight = decoder.outputWeight(parameters);
-  const vocabulary = weight.shape[0];
-  const inverse = options.temperature === 0 ? 0 : 1 / options.temperature;
-  const recorded = stepScope.temporary("f32", attemptCount * maxNewTokens);
-  const recordedEntropies = stepScope.temporary("f32", attemptCount * maxNewTokens);
+  /** Ids and positions of all rows, in order. */
+  const fed = { tokens: promptTokens, positions: prompts.flatMap((prompt) => prompt.map((_, position) => position)) };
   const tokens: number[][] = Array.from({ length: attemptCount }, () => []);
+  /** Which record holds each of an attempt's tokens. */
+  const records: number[][] = Array.from({ length: attemptCount }, () => []);
   const stops: (StopReason | null)[] = new Array(attemptCount).fill(null);
-  // Where the record of attempt a's token t lies: pieces shrink, so it is not a product.
-  const recordAt: number[][] = Array.from({ length: attemptCount }, () => []);
-  const fed: number[] = prompts.flat();
-  const fedPositions: number[] = prompts.flatMap((prompt) => prompt.map((_, position) => position));
-  let recordCount = 0;
 
-  let input: DecoderRows | null = null;
-  for (let step = 0; step < maxNewTokens; step++) {
-    const { active } = rows;
-    // The first piece is the prompts; every later one feeds the tokens just drawn.
-    if (step > 0) {
-      rows.addPiece();
-      const drawn = active.map((attempt) => tokens[attempt][step - 1] ?? eosId);
-      const positions = active.map((attempt) => prompts[Math.floor(attempt / group)].length + step - 1);
-      fed.push(...drawn);
-      fedPositions.push(...positions);
-      tape.beginPiece(active.length);
-      const { table, maxKeys } = rows.pieceSegments();
-      input = {
-        tokens: pieceScope.upload("i32", drawn),
-        positions: pieceScope.upload("i32", positions),
-        segments: { buffer: pieceScope.upload("i32", table), count: table.length / segmentColumns, maxKeys },
-      };
-    } else {
-      tape.beginPiece(promptRows);
-      input = uploadRows(pieceScope, {
-        tokens: Int32Array.from(fed),
-        positions: Int32Array.from(fedPositions),
-        segments: rows.segments,
-      });
-    }
+  /** The prompts, whose last rows every attempt starts from. */
+  const promptPiece = (): DeviceBuffer => {
+    tape.beginPiece(promptTokens.length);
+    const input = uploadRows(pieceScope, { ...typed(fed), segments: rows.segments });
     const { hidden } = decoder.forward(tape, parameters, input);
-    const count = active.length;
-    let last = hidden.buffer;
-    if (step === 0) {
-      last = pieceScope.temporary("f32", count * hidden.width);
-      const index = pieceScope.upload(
-        "i32",
-        active.map((attempt) => rows.rowOf[attempt][0]),
-      );
-      device.enqueue("gatherRows", { x: hidden.buffer, index, out: last, rows: count, width: hidden.width });
-    }
-    const logits = pieceScope.temporary("f32", count * vocabulary);
-    device.enqueue("linear", {
-      x: last,
-      w: weight.buffer,
-      bias: null,
-      residual: null,
-      y: logits,
-      rows: count,
-      inner: hidden.width,
-      outer: vocabulary,
-    });
-    const uniforms = pieceScope.upload(
-      "f32",
-      active.map((attempt) => uniformAt(seed, streams[Math.floor(attempt / group)], attempt % group, step)),
+    const last = pieceScope.temporary("f32", attemptCount * hidden.width);
+    const index = pieceScope.upload(
+      "i32",
+      rows.active.map((attempt) => rows.rowOf[attempt][0]),
     );
-    const drawn = pieceScope.temporary("i32", count);
-    const shared = { logits, rows: count, vocabulary };
-    device.enqueue("sample", { ...shared, uniforms, tokens: drawn, inverseTemperature: inverse, topK, topP });
-    device.enqueue("tokenLogps", {
-      ...shared,
-      targets: drawn,
-      logps: device.view(recorded, recordCount, count),
-      entropies: device.view(recordedEntropies, recordCount, count),
-      inverseTemperature: 1 / recordingTemperature(options),
-    });
-    const ids = await device.read(drawn);
+    device.enqueue("gatherRows", { x: hidden.buffer, index, out: last, rows: attemptCount, width: hidden.width });
+    return last;
+  };
+  /** The tokens just drawn, one row for each active attempt; one that has ended is fed on until it is dropped. */
+  const tokenPiece = (step: number): DeviceBuffer => {
+    rows.addPiece();
+    const drawn = rows.active.map((attempt) => tokens[attempt][step - 1] ?? eosId);
+    const positions = rows.active.map((attempt) => prompts[promptOf(attempt)].length + step - 1);
+    fed.tokens.push(...drawn);
+    fed.positions.push(...positions);
+    tape.beginPiece(drawn.length);
+    const { table, maxKeys } = rows.pieceSegments();
+    const count = table.length / segmentColumns;
+    return decoder.forward(tape, parameters, {
+      tokens: pieceScope.upload("i32", drawn),
+      positions: pieceScope.upload("i32", positions),
+      segments: { buffer: pieceScope.upload("i32", table), count, maxKeys },
+    }).hidden.buffer;
+  };
+
+  for (let step = 0; step < maxNewTokens; step++) {
+    const hidden = step === 0 ? promptPiece() : tokenPiece(step);
+    const { active } = rows;
+    const firstRecord = sampler.recorded;
+    const ids = await sampler.draw(
+      hidden,
+      active.map((attempt) => [streams[promptOf(attempt)], attempt % group, step]),
+    );
     let going = 0;
-    active.forEach((attempt, place) => {
+    active.forEach((attempt, row) => {
       if (stops[attempt] !== null) return;
-      tokens[attempt].push(ids[place]);
-      recordAt[attempt].push(recordCount + place);
-      if (ids[place] === eosId && !ignoreEos) stops[attempt] = "eos";
+      tokens[attempt].push(ids[row]);
+      records[attempt].push(firstRecord + row);
+      if (ids[row] === eosId && !ignoreEos) stops[attempt] = "eos";
       else going++;
     });
-    recordCount += count;
     if (going === 0) break;
-    if (going <= compactBelow * count) rows.compact((attempt) => stops[attempt] === null);
+    if (going <= compactBelow * active.length) rows.compact((attempt) => stops[attempt] === null);
   }
 
-  const allLogps = await device.read(device.view(recorded, 0, recordCount));
-  const allEntropies = await device.read(device.view(recordedEntropies, 0, recordCount));
-  const collect = (from: ArrayLike<number>, at: number[]) => Float64Array.from(at, (i) => from[i]);
-  const narrow = (values: Float64Array): Float32Array | Float64Array =>
-    allLogps instanceof Float64Array ? values : Float32Array.from(values);
-  const flat = tokens.map(
+  const logps = await device.read(device.view(sampler.logps, 0, sampler.recorded));
+  const entropies = await device.read(device.view(sampler.entropies, 0, sampler.recorded));
+  const sampled = tokens.map(
     (ids, attempt): SampledAttempt => ({
       tokens: ids,
-      logps: narrow(collect(allLogps, recordAt[attempt])),
-      entropies: narrow(collect(allEntropies, recordAt[attempt])),
+      logps: select(logps, records[attempt]),
+      entropies: select(entropies, records[attempt]),
       stop: stops[attempt] ?? "length",
     }),
   );
 
   return {
-    attempts: prompts.map((_, p) => flat.slice(p * group, (p + 1) * group)),
+    attempts: prompts.map((_, p) => sampled.slice(p * group, (p + 1) * group)),
     rowCount: tape.filled,
     keptAll: keeping === "all",
-    tokenCount: flat.reduce((sum, { tokens: ids }) => sum + ids.length, 0),
-    adopt(chosen) {
-      const order = Int32Array.from(chosen.flatMap((attempt) => recordAt[attempt]));
-      const upload = (values: DeviceBuffer) => {
-        const known = stepScope.temporary("f32", order.length);
-        const index = stepScope.upload("i32", order);
-        device.enqueue("gatherRows", { x: values, index, out: known, rows: order.length, width: 1 });
-        return known;
+    tokenCount: sampled.reduce((sum, { tokens: ids }) => sum + ids.length, 0),
+    adopt(attempts) {
+      const index = stepScope.upload(
+        "i32",
+        attempts.flatMap((attempt) => records[attempt]),
+      );
+      const inOrder = (recorded: DeviceBuffer) => {
+        const out = stepScope.temporary("f32", index.length);
+        device.enqueue("gatherRows", { x: recorded, index, out, rows: index.length, width: 1 });
+        return out;
       };
+      const trainedRows = attempts.flatMap((attempt) => tokens[attempt].map((_, t) => rows.rowOf[attempt][t]));
       return {
         tape: tape.adopt(),
-        rows: uploadRows(stepScope, {
-          tokens: Int32Array.from(fed),
-          positions: Int32Array.from(fedPositions),
-          segments: rows.segments,
-        }),
-        trainedRows: Int32Array.from(
-          chosen.flatMap((attempt) => tokens[attempt].map((_, t) => rows.rowOf[attempt][t])),
-        ),
-        targets: Int32Array.from(chosen.flatMap((attempt) => tokens[attempt])),
-        known: { logps: upload(recorded), entropies: upload(recordedEntropies) },
+        rows: uploadRows(stepScope, { ...typed(fed), segments: rows.segments }),
+        trainedRows: Int32Array.from(trainedRows),
+        targets: Int32Array.from(attempts.flatMap((attempt) => tokens[attempt])),
+        known: { logps: inOrder(sampler.logps), entropies: inOrder(sampler.entropies) },
         rowCount: tape.filled,
       };
     },
   };
+}
+
+const typed = ({ tokens, positions }: { tokens: number[]; positions: number[] }) => ({
+  tokens: Int32Array.from(tokens),
+  positions: Int32Array.from(positions),
+});
+
+/** values[index[i]] for each i, in the array type of `values`. */
+function select(values: ArrayLike<number>, index: readonly number[]): Float32Array | Float64Array {
+  const out = values instanceof Float64Array ? new Float64Array(index.length) : new Float32Array(index.length);
+  for (let i = 0; i < index.length; i++) out[i] = values[index[i]];
+  return out;
 }

@@ -17,8 +17,9 @@ export function activationsPerRow(config: DecoderConfig): number {
 const keepAllBytes = 2 ** 30;
 
 /**
- * Whether a rollout may keep all its activations, so that its first update needs no forward pass. Decided by sizes
- * alone: the same step decides the same way when it is run again.
+ * Whether a rollout should keep all its activations, so that its first update needs no forward pass: when they fit, and
+ * the model is dense (a mixture's rows are computed again anyway, which is most of the pass). Decided by sizes alone:
+ * the same step decides the same way when it is run again.
  */
 export function roomToKeepAll(
   { config }: Policy,
@@ -27,5 +28,5 @@ export function roomToKeepAll(
 ): boolean {
   const promptRows = prompts.reduce((sum, { tokens }) => sum + tokens.length, 0);
   const rows = promptRows + prompts.length * group * (sampling.maxNewTokens - 1);
-  return rows * activationsPerRow(config) * 4 <= keepAllBytes;
+  return config.experts === 0 && rows * activationsPerRow(config) * 4 <= keepAllBytes;
 }
