@@ -13,23 +13,23 @@ describe.skipIf(missing !== null)("kernels compiled for arm64, under emulation",
   let expected: CaseResult[];
 
   beforeAll(async () => {
-    runner = buildRunner(arm64);
+    runner = await buildRunner(arm64);
     const device = openReferenceDevice();
     expected = [];
     for (const one of cases) expected.push(await runCase(device, one));
   }, 300_000);
 
   for (const level of ["neon", "portable"]) {
-    it(`${level}: every case is as close to the reference as it must be`, () => {
-      const results = runEmulated(arm64, runner, { level, threads: 1 }, cases);
+    it(`${level}: every case is as close to the reference as it must be`, async () => {
+      const results = await runEmulated(arm64, runner, { level, threads: 1 }, cases);
       const wrong = cases.flatMap((one, i) => differences(one, expected[i], results[i], one.tolerance));
       expect(wrong).toEqual([]);
     });
   }
 
-  it("gives the same bits on two threads", () => {
-    const one = runEmulated(arm64, runner, { level: "neon", threads: 1 }, cases);
-    const two = runEmulated(arm64, runner, { level: "neon", threads: 2 }, cases);
+  it("gives the same bits on two threads", async () => {
+    const one = await runEmulated(arm64, runner, { level: "neon", threads: 1 }, cases);
+    const two = await runEmulated(arm64, runner, { level: "neon", threads: 2 }, cases);
     expect(cases.filter((_, i) => !sameBits(one[i], two[i])).map(({ kernel, name }) => `${kernel} (${name})`)).toEqual(
       [],
     );

@@ -1,11 +1,15 @@
-import { spawnSync } from "node:child_process";
+import { execFile, spawnSync } from "node:child_process";
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { promisify } from "node:util";
 import { parsedKernels } from "../../src/engine/kernels.ts";
 import type { CaseBuffer, ConformanceCase } from "./case.ts";
 import type { CaseResult } from "./run-case.ts";
+
+// Building takes minutes on a busy machine; a test file that blocked that long would lose its connection to the runner.
+const execute = promisify(execFile);
 
 const root = fileURLToPath(new URL("../..", import.meta.url));
 
@@ -32,28 +36,26 @@ export function missingTools({ compiler, emulator, packages }: EmulatedProcessor
 }
 
 /** Builds native/runner-main.cc for a processor; returns the executable. @throws Error with the compiler's output */
-export function buildRunner({ name, compiler }: EmulatedProcessor): string {
+export async function buildRunner({ name, compiler }: EmulatedProcessor): Promise<string> {
   const runner = join(root, "build", `runner-${name}`);
   const script = join(root, "scripts", "build-native.mjs");
-  const built = spawnSync(process.execPath, [script, "--runner", runner, "--cxx", compiler], { encoding: "utf8" });
-  if (built.status !== 0) throw new Error(`the conformance runner for ${name} was not built:\n${built.stderr}`);
+  await execute(process.execPath, [script, "--runner", runner, "--cxx", compiler]);
   return runner;
 }
 
-/** Runs cases on an emulated processor; one result per case. @throws Error when the runner stops */
-export function runEmulated(
+/** Runs cases on an emulated processor; one result per case. @throws Error with what the runner said when it stops */
+export async function runEmulated(
   { emulator }: EmulatedProcessor,
   runner: string,
   { level, threads }: { level: string; threads: number },
   cases: readonly ConformanceCase[],
-): CaseResult[] {
+): Promise<CaseResult[]> {
   const folder = mkdtempSync(join(tmpdir(), "reckon-emulated-"));
   try {
     const [calls, results] = [join(folder, "calls"), join(folder, "results")];
     const layouts = cases.map(layOut);
     writeFileSync(calls, encode(layouts));
-    const ran = spawnSync(emulator, [runner, level, `${threads}`, calls, results], { encoding: "utf8" });
-    if (ran.status !== 0) throw new Error(`${emulator} runner ${level}: ${ran.stderr || (ran.signal ?? ran.status)}`);
+    await execute(emulator, [runner, level, `${threads}`, calls, results]);
     return decode(layouts, readFileSync(results));
   } finally {
     rmSync(folder, { recursive: true });

@@ -31,7 +31,7 @@ it("rounds to bf16 with ties to even", () => {
   expect(roundToBf16(1 + 2 ** -8)).toBe(1);
   expect(roundToBf16(1 + 3 * 2 ** -8)).toBe(1 + 2 ** -6);
   expect(roundToBf16(1 + 2 ** -8 + 2 ** -20)).toBe(1 + 2 ** -7);
-  expect(roundToBf16(-3.1415927)).toBe(-3.140625);
+  expect(roundToBf16(-Math.PI)).toBe(-3.140625);
 });
 
 describe("differences", () => {
