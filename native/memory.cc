@@ -1,6 +1,7 @@
 #include "memory.h"
 
 #include <sys/mman.h>
+#include <unistd.h>
 
 #include <cstdint>
 #include <cstdlib>
@@ -16,13 +17,18 @@ constexpr size_t kHugePage = size_t{2} << 20;
 
 size_t roundUp(size_t bytes, size_t unit) { return (bytes + unit - 1) / unit * unit; }
 
+size_t wholePages(size_t bytes) {
+  static const size_t page = static_cast<size_t>(sysconf(_SC_PAGESIZE));
+  return roundUp(bytes, page);
+}
+
 void* map(size_t bytes) {
   void* memory = mmap(nullptr, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
   return memory == MAP_FAILED ? nullptr : memory;
 }
 
 void* mapHuge(size_t bytes) {
-  const size_t length = roundUp(bytes, 4096);
+  const size_t length = wholePages(bytes);
   char* start = static_cast<char*>(map(length + kHugePage));
   if (!start) return nullptr;
   const size_t lead = roundUp(reinterpret_cast<uintptr_t>(start), kHugePage) - reinterpret_cast<uintptr_t>(start);
@@ -50,7 +56,7 @@ void* reserve(size_t bytes) {
 void release(void* memory, size_t bytes) {
   if (!memory) return;
   if (bytes >= kHuge) {
-    munmap(memory, roundUp(bytes, 4096));
+    munmap(memory, wholePages(bytes));
   } else if (bytes >= kMapped) {
     munmap(memory, bytes);
   } else {

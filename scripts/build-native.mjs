@@ -8,7 +8,17 @@
 //
 // Only what changed is compiled again: an object is kept while its command line and all files it read are the same.
 import { spawn, spawnSync } from "node:child_process";
-import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from "node:fs";
+import {
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  statSync,
+  utimesSync,
+  writeFileSync,
+} from "node:fs";
 import { createRequire } from "node:module";
 import { availableParallelism } from "node:os";
 import { basename, dirname, join, relative, resolve } from "node:path";
@@ -46,7 +56,7 @@ function findCompiler() {
   const named = options.cxx ?? process.env.CXX;
   for (const candidate of named ? [named] : ["g++", "c++", "clang++"]) {
     const machine = ask(candidate, ["-dumpmachine"]);
-    if (machine !== null) return { cxx: candidate, machine };
+    if (machine !== null) return { cxx: candidate, machine, version: ask(candidate, ["--version"]) };
   }
   return { named };
 }
@@ -162,8 +172,8 @@ function compile(cxx, args) {
 }
 
 /** Compiles a unit if it must be. An object is written aside and renamed, so that an interrupted build leaves no torn one. */
-async function build(cxx, unit) {
-  const command = [cxx, ...unit.args, unit.source].join("\n");
+async function build({ cxx, version }, unit) {
+  const command = [version, ...unit.args, unit.source].join("\n");
   if (upToDate(unit, command)) return { ok: true, fresh: false };
   mkdirSync(dirname(unit.object), { recursive: true });
   const aside = `${unit.object}.${process.pid}`;
@@ -175,6 +185,8 @@ async function build(cxx, unit) {
     rmSync(`${aside}.d`, { force: true });
     return { ok: false };
   }
+  // Dated from when the sources were read: one that is edited while it is being compiled is newer than its object.
+  utimesSync(aside, started / 1000, started / 1000);
   writeFileSync(`${unit.object}.command`, command);
   renameSync(`${aside}.d`, `${unit.object}.d`);
   renameSync(aside, unit.object);
@@ -183,21 +195,21 @@ async function build(cxx, unit) {
   return { ok: true, fresh: true };
 }
 
-async function buildAll(cxx, units) {
+async function buildAll(compiler, units) {
   // The largest first: one of them must not be left over when the other processors are done.
   const queue = units.toSorted((a, b) => statSync(b.source).size - statSync(a.source).size);
   let fresh = 0;
   let failed = 0;
   const work = async () => {
     for (let unit = queue.shift(); unit !== undefined && failed === 0; unit = queue.shift()) {
-      const result = await build(cxx, unit);
+      const result = await build(compiler, unit);
       if (!result.ok) failed++;
       else if (result.fresh) fresh++;
     }
   };
   await Promise.all(Array.from({ length: availableParallelism() }, work));
   if (failed > 0) {
-    console.error(`reckon: the native engine was NOT built: ${cxx} reported the errors above`);
+    console.error(`reckon: the native engine was NOT built: ${compiler.cxx} reported the errors above`);
     process.exit(1);
   }
   return fresh;
@@ -218,15 +230,19 @@ async function link(cxx, machine, units, out) {
   renameSync(aside, out);
 }
 
+const out = options.runner ? resolve(options.runner) : join(root, "build", "reckon.node");
+// `npx reckon` in a checkout has npm link the checkout into its cache, which runs this again: what is built stays.
+if (process.env.npm_command === "exec" && process.env.npm_lifecycle_event === "install" && existsSync(out))
+  process.exit(0);
+
 const started = Date.now();
 const compiler = findCompiler();
 if (!compiler.cxx) stopWithoutCompiler(compiler.named);
 const { cxx, machine } = compiler;
-const out = options.runner ? resolve(options.runner) : join(root, "build", "reckon.node");
 const objects = join(root, "build", options.runner ? `objects-runner-${machine}` : "objects");
 const units = plan(compiler, objects);
 mkdirSync(dirname(out), { recursive: true });
-const fresh = await buildAll(cxx, units);
+const fresh = await buildAll(compiler, units);
 // The list of objects matters too: a source that is gone must leave the addon.
 const list = units.map((unit) => unit.object).join("\n");
 const listFile = join(objects, `${basename(out)}.list`);
