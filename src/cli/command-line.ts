@@ -55,6 +55,8 @@ export async function runCommandLine(args: readonly string[]): Promise<void> {
     // --help and --version end this way, too.
     if (error instanceof CommanderError && error.exitCode === 0) return;
     const failure = describeFailure(error);
+    // A command without its subcommand has printed its help already.
+    if (error instanceof CommanderError && error.code === "commander.help") failure.message = "expected a command";
     process.stderr.write(`${failureText(failure)}\n`);
     if (args.includes("--json")) process.stdout.write(`${JSON.stringify({ error: failure })}\n`);
     process.exitCode = exitCodeOf(failure);

@@ -26,7 +26,8 @@ export class ProgressLine {
     const style = exclusive ? terminalStyle(process.stderr, process.env) : plainStyle;
     this.#bar = process.stderr.isTTY
       ? new SingleBar({
-          format: (_, { maxWidth }: { maxWidth?: number }) => formatProgress(state(), maxWidth ?? logWidth, style),
+          // One column stays free: clearing to the right of a full line would take its last character.
+          format: (_, { maxWidth }) => formatProgress(state(), Math.max(1, maxWidth - 1), style),
           stream: process.stderr,
           clearOnComplete: true,
           hideCursor: exclusive,

@@ -78,8 +78,21 @@ export class RunDisplay {
   #advance(stage: string, step: number, totalSteps: number, values: Record<string, number>): void {
     const fresh = stage !== this.#at.stage;
     if (fresh) this.#clock = new StepClock();
-    this.#at = { stage, step, totalSteps, values };
+    this.#at = { stage, step, totalSteps, values: withSteadySpeed(values, fresh ? {} : this.#at.values) };
     this.#clock.mark(step, performance.now());
     this.#line.changed({ fresh });
   }
+}
+
+const speed = "perf/tokens_per_second";
+
+/** Share of the latest step in the speed that is shown: a step's own jumps too much to be read. */
+const latestShare = 0.1;
+
+function withSteadySpeed(
+  values: Record<string, number>,
+  before: Readonly<Record<string, number>>,
+): Record<string, number> {
+  if (values[speed] === undefined || before[speed] === undefined) return values;
+  return { ...values, [speed]: (1 - latestShare) * before[speed] + latestShare * values[speed] };
 }

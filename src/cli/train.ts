@@ -54,7 +54,7 @@ async function runWithDisplay(
   const stopListening = listenForStop({
     first() {
       thread.requestStop();
-      display.note("saving a checkpoint after this step … (once more: exit at once, without saving)");
+      display.note("stopping: saving a checkpoint first … (once more: exit at once, without saving)");
     },
     again() {
       display.close();
@@ -83,7 +83,7 @@ async function showResult({ run, stages, status }: RunResult, output: Output): P
     return;
   }
   const command = resumeCommand(process.argv.slice(2));
-  output.say(`stopped with a checkpoint; go on with\n  ${command}`);
+  output.say(`stopped; go on with\n  ${command}`);
   process.exitCode = exitCodes.stopped;
   output.finish({ run, stages, resume: command });
 }

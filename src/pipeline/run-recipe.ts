@@ -188,7 +188,8 @@ async function runStages(
       outcome = await runTrainingStage(context, stage, { checkpoint, beginning });
     }
     if (outcome.status === "stopped") return "stopped";
-    await measureStage(context, stage, outcome, onEvaluation);
+    const measured = await measureStage(context, stage, outcome, onEvaluation);
+    if (!measured) return "stopped";
     emit({ type: "stage-end", time: Date.now(), stage: stage.name, seconds: outcome.seconds });
   }
   return "finished";
@@ -204,19 +205,32 @@ function beginningOf(dir: string, recipe: Recipe, index: number): string | null 
   return recipe.model.from ?? null;
 }
 
-/** Measures the policy on the held-out problems, greedily, and keeps samples. */
+/** Thrown out of a measurement that is not waited for; the stage's last checkpoint already holds what there is to save. */
+class MeasuringStopped extends Error {}
+
+/** Measures the policy on the held-out problems, greedily, and keeps samples; false when asked to stop meanwhile. */
 async function measureStage(
-  { recipe, task, policy, writer, emit }: StageContext,
+  { recipe, task, policy, writer, emit, stopRequested }: StageContext,
   stage: Stage,
   outcome: { seconds: number; steps: number },
   onEvaluation: NonNullable<RunOptions["onEvaluation"]>,
-): Promise<void> {
+): Promise<boolean> {
   const { problems, seed } = recipe.evaluation;
   const prompts = task.prompts("test", problems, seed);
   const options = { name: stage.name, sampling: greedy(task.maxNewTokens), seed };
-  const { summary, attempts } = await evaluate(policy, prompts, task.grading, options, (done) =>
-    onEvaluation({ stage: stage.name, done, total: problems }),
-  );
+  const advance = (done: number) => {
+    onEvaluation({ stage: stage.name, done, total: problems });
+    if (done < problems && stopRequested()) throw new MeasuringStopped();
+  };
+  let measured: Awaited<ReturnType<typeof evaluate>>;
+  try {
+    advance(0);
+    measured = await evaluate(policy, prompts, task.grading, options, advance);
+  } catch (error) {
+    if (error instanceof MeasuringStopped) return false;
+    throw error;
+  }
+  const { summary, attempts } = measured;
   const at = { stage: stage.name, step: outcome.steps };
   writer.appendSamples(
     at,
@@ -238,4 +252,5 @@ async function measureStage(
   );
   const result = { ...summary, seconds: outcome.seconds + summary.seconds };
   emit({ type: "evaluation", time: Date.now(), ...at, result });
+  return true;
 }

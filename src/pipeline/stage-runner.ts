@@ -1,7 +1,7 @@
 import { TrainingError } from "../base/errors.ts";
 import { evaluate } from "../eval/evaluate.ts";
 import { loadModel, saveModel } from "../model/checkpoint.ts";
-import { closePolicy, freezePolicy, type Policy } from "../model/policy.ts";
+import { closePolicy, createPolicy, freezePolicy, type Policy } from "../model/policy.ts";
 import type { AttemptRecord, RunEvent } from "../records/events.ts";
 import type { Prompt } from "../records/problem.ts";
 import { greedy } from "../rollout/sampling.ts";
@@ -32,7 +32,7 @@ export interface StageContext {
 export interface StageStart {
   /** The checkpoint to go on from, or null to begin. */
   checkpoint: string | null;
-  /** Weights the stage began with, when it is not at its beginning: KL is measured against them. */
+  /** Model the stage began with, of a stage that is gone on with: KL is measured against it. Null: fresh weights. */
   beginning: string | null;
 }
 
@@ -50,7 +50,7 @@ export async function runTrainingStage(
   start: StageStart,
 ): Promise<StageOutcome> {
   const { policy, recipe, emit } = context;
-  const reference = stage.kind === "rl" && stage.beta > 0 ? frozenStart(policy, start) : null;
+  const reference = stage.kind === "rl" && stage.beta > 0 ? frozenStart(policy, start, recipe.seed) : null;
   const optimizer = new AdamW(policy.parameters, stage);
   const progress: StageProgress = { stage: stage.name, step: 0, updates: 0, tokens: 0, seconds: 0 };
   if (start.checkpoint) {
@@ -118,11 +118,14 @@ export async function runTrainingStage(
 const due = (step: number, every: number, total: number) => step % every === 0 || step === total;
 
 /** The policy as it was when the stage began, frozen. */
-function frozenStart(policy: Policy, { beginning }: StageStart): Policy {
-  if (!beginning) return freezePolicy(policy);
-  const { policy: loaded } = loadModel(policy.device, beginning, { trained: false });
-  const reference = freezePolicy(loaded);
-  closePolicy(loaded);
+function frozenStart(policy: Policy, { checkpoint, beginning }: StageStart, seed: number): Policy {
+  if (!checkpoint) return freezePolicy(policy);
+  const { device, config } = policy;
+  const origin = beginning
+    ? loadModel(device, beginning, { trained: false }).policy
+    : createPolicy(device, config, { seed, trained: false });
+  const reference = freezePolicy(origin);
+  closePolicy(origin);
   return { ...reference, decoder: policy.decoder };
 }
 

@@ -1,0 +1,187 @@
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { InstalledReckon, lastLine } from "./reckon.ts";
+
+let reckon: InstalledReckon;
+
+const recipe = `
+name: small
+task: { maxDigits: 2, maxDepth: 1, operators: ["+"], maxNewTokens: 24 }
+device: { threads: 1 }
+model: { size: tiny, experts: 2, activeExperts: 1 }
+stages:
+  - { name: sft, kind: pretrain, workedSolutions: 60, steps: 12, batchSize: 8, learningRate: 0.01 }
+  - { name: grpo, kind: rl, problems: 20, steps: 3, promptsPerStep: 4, group: 4, learningRate: 0.001 }
+evaluation: { problems: 40 }
+`;
+
+beforeAll(async () => {
+  reckon = new InstalledReckon();
+  reckon.write("small.yaml", recipe);
+  const ran = await reckon.run(["run", "small.yaml"]);
+  expect(ran.stderr).toContain("✓ grpo");
+  expect(ran.code).toBe(0);
+});
+afterAll(() => reckon.remove());
+
+const stageShape = {
+  name: expect.any(String),
+  accuracy: expect.any(Number),
+  ci95: [expect.any(Number), expect.any(Number)],
+  formatAccuracy: expect.any(Number),
+  n: 40,
+  seconds: expect.any(Number),
+};
+
+test("every command explains itself, with an example", async () => {
+  const commands = [
+    "",
+    "run",
+    "pretrain",
+    "rl",
+    "eval",
+    "sample",
+    "report",
+    "doctor",
+    "bench",
+    "bench matmul",
+    "bench tiny",
+  ];
+  const explain = async (command: string) => {
+    const { code, stdout, stderr } = await reckon.run([...command.split(" ").filter(Boolean), "--help"]);
+    expect(stdout).toContain(`Usage: reckon${command && ` ${command}`}`);
+    expect(stdout).toMatch(/Examples?:\n {2}\$ npx reckon/);
+    if (!["", "bench"].includes(command)) expect(stdout).toContain("--json");
+    expect([code, stderr]).toEqual([0, ""]);
+  };
+  await Promise.all(commands.map(explain));
+});
+
+describe("run", () => {
+  test("--json puts one object on standard output, all else on standard error", async () => {
+    const ended = await reckon.run(["run", "small.yaml", "--out", "json", "--seed", "3", "--json"]);
+    expect(ended.code).toBe(0);
+    expect(ended.stdout.trimEnd().split("\n")).toHaveLength(1);
+    const result = lastLine(ended);
+    expect(Object.keys(result)).toEqual(["run", "stages"]);
+    expect(result.run).toBe("json/small");
+    expect(result.stages).toEqual([
+      { ...stageShape, name: "sft" },
+      { ...stageShape, name: "grpo" },
+    ]);
+    expect(Object.keys(result.stages[0])).toEqual(["name", "accuracy", "ci95", "formatAccuracy", "n", "seconds"]);
+    expect(ended.stderr).toMatch(/seed 3/);
+    expect(ended.stderr).toMatch(/stage +accuracy +95 % interval +format +n +time/);
+    // biome-ignore lint/suspicious/noControlCharactersInRegex: colour codes are what must not be there
+    expect(ended.stderr).not.toMatch(/\u001b/);
+  });
+
+  test("a finished run is not run again: --resume shows what it came to", async () => {
+    const before = readFileSync(join(reckon.cwd, "runs/small/final/model.safetensors"));
+    const ended = await reckon.run(["run", "small.yaml", "--resume", "--json"]);
+    expect(ended.code).toBe(0);
+    expect(ended.stderr).toContain("runs/small is finished: nothing to resume");
+    expect(lastLine(ended).stages).toHaveLength(2);
+    expect(readFileSync(join(reckon.cwd, "runs/small/final/model.safetensors")).equals(before)).toBe(true);
+  });
+});
+
+test("pretrain and rl take one stage each, rl the task and the weights of pretrain", async () => {
+  const few = ["--set", "evaluation.problems=40", "--out", "single", "--threads", "1", "--json"];
+  const supervised = await reckon.run([
+    ...["pretrain", "--recipe", "small.yaml", "--size", "tiny", "--experts", "0"],
+    ...["--solutions", "30", "--steps", "4", "--learning-rate", "0.02", ...few],
+  ]);
+  expect(supervised.stderr).toContain("✓ sft");
+  expect(lastLine(supervised)).toEqual({ run: "single/pretrain", stages: [{ ...stageShape, name: "sft" }] });
+  const stored = readFileSync(join(reckon.cwd, "single/pretrain/recipe.yaml"), "utf8");
+  expect(stored).toMatch(/workedSolutions: 30\n/);
+  expect(stored).toMatch(/steps: 4\n/);
+  expect(stored).toMatch(/learningRate: 0.02\n/);
+  expect(stored).toMatch(/experts: 0\n/);
+
+  const set = ["--set", "stages[0].promptsPerStep=4", "--set", "stages[0].group=2"];
+  const reinforced = await reckon.run(["rl", "--steps", "2", "--problems", "20", "--beta", "0.5", ...set, ...few]);
+  expect(reinforced.stderr).toContain("single/rl");
+  expect(lastLine(reinforced)).toEqual({ run: "single/rl", stages: [stageShape] });
+  const rl = readFileSync(join(reckon.cwd, "single/rl/recipe.yaml"), "utf8");
+  expect(rl).toMatch(/from: single\/pretrain\/final\n/);
+  expect(rl).toMatch(/maxNewTokens: 24\n/);
+  expect(rl).toMatch(/beta: 0.5\n/);
+});
+
+test("eval measures the same problems the run did, and keeps the attempts", async () => {
+  const ended = await reckon.run([
+    ...["eval", "--model", "runs/small", "--n", "40", "--threads", "2", "--out", "attempts.jsonl", "--json"],
+  ]);
+  expect(ended.code).toBe(0);
+  const result = lastLine(ended);
+  const {
+    name: _,
+    seconds: __,
+    ...measured
+  } = lastLine(await reckon.run(["report", "runs/small", "--json"])).stages[1];
+  expect(result).toMatchObject({ model: "runs/small/final", split: "test", seed: 1, decoding: "greedy", ...measured });
+  const attempts = readFileSync(join(reckon.cwd, "attempts.jsonl"), "utf8")
+    .trimEnd()
+    .split("\n")
+    .map((line) => JSON.parse(line));
+  expect(attempts).toHaveLength(40);
+  const right = attempts.filter(({ parts }) => parts.correct === 1).length;
+  expect(result.accuracy).toBeCloseTo(right / 40, 12);
+  const other = lastLine(
+    await reckon.run(["eval", "--model", "runs/small/final", "--n", "7", "--split", "validation", "--json"]),
+  );
+  expect(other).toMatchObject({ split: "validation", n: 7 });
+});
+
+test("sample shows steps and answers; a seed repeats them", async () => {
+  const args = ["sample", "--model", "runs/small", "13+4", "--samples", "3", "--temperature", "1.5", "--json"];
+  const first = lastLine(await reckon.run(args));
+  expect(first.samples).toHaveLength(3);
+  for (const one of first.samples) {
+    expect(one).toMatchObject({ question: "13+4", gold: "17", right: one.answer === "17" });
+    expect(one.steps.length).toBeGreaterThanOrEqual(0);
+  }
+  expect(lastLine(await reckon.run(args))).toEqual(first);
+  expect(lastLine(await reckon.run([...args, "--seed", "1"]))).not.toEqual(first);
+  const shown = await reckon.run(["sample", "--model", "runs/small", "13+4", "5+5"]);
+  expect(shown.stdout).toMatch(/^13\+4\n/);
+  expect(shown.stdout).toMatch(/\n5\+5\n/);
+});
+
+test("report writes the page where it is told to", async () => {
+  const ended = await reckon.run(["report", "runs/small", "--out", "page.html", "--json"]);
+  expect(lastLine(ended)).toMatchObject({
+    run: "runs/small",
+    report: "page.html",
+    stages: [{ name: "sft" }, { name: "grpo" }],
+  });
+  expect(readFileSync(join(reckon.cwd, "page.html"), "utf8")).toMatch(/^<!doctype html>/i);
+});
+
+test("doctor names the kernels and why", async () => {
+  const ended = await reckon.run(["doctor", "--json"]);
+  expect(ended.code).toBe(0);
+  const found = lastLine(ended);
+  expect(found).toMatchObject({ ok: true, native: { state: "ready", chosen: { forced: false } } });
+  expect(ended.stderr).toContain(`${found.native.chosen.isa}, the strongest available`);
+  const forced = await reckon.run(["doctor", "--json"], { env: { RECKON_ISA: "portable" } });
+  expect(lastLine(forced)).toMatchObject({ ok: true, native: { chosen: { isa: "portable", forced: true } } });
+});
+
+test("bench prints what other programs are held against", async () => {
+  const tiny = lastLine(await reckon.run(["bench", "tiny", "--steps", "1", "--threads", "1", "--json"]));
+  for (const field of ["secondsPerStep", "generateSeconds", "updateSeconds", "peakRssMb"])
+    expect(tiny[field]).toBeGreaterThan(0);
+  expect(tiny).toMatchObject({ threads: 1, steps: 1 });
+  const shape = ["--m", "8", "--k", "32", "--n", "16", "--dtype", "f32", "--threads", "1"];
+  const [product, ...more] = lastLine(
+    await reckon.run(["bench", "matmul", ...shape, "--out", "matmul.json", "--json"]),
+  );
+  expect(more).toEqual([]);
+  expect(product).toMatchObject({ dtype: "f32", m: 8, k: 32, n: 16, isa: expect.any(String), threads: 1 });
+  expect(product.gflops).toBeGreaterThan(0);
+  expect(JSON.parse(readFileSync(join(reckon.cwd, "matmul.json"), "utf8"))).toEqual([product]);
+});
