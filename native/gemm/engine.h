@@ -42,6 +42,8 @@ struct Engine {
 
   // Rows of a block of a weight gradient: its sum over rows is one chain per block.
   int gradientDepth;
+  // Outputs m × n that one call of `gradient` should at most be given: what they are made from fits the second-level cache.
+  int gradientRows, gradientColumns;
   // Bytes of scratch that `gradient` needs for up to m × n outputs.
   size_t (*gradientBytes)(int64_t m, int64_t n);
   // c[m, n] += Σ_k a[k·aStride + m] · b[k·bStride + n] over one block of `depth` ≤ gradientDepth rows.

@@ -110,9 +110,21 @@ void gradient(const float* a, int64_t aStride, const float* b, int64_t bStride, 
 
 template <bool ROUND>
 constexpr Engine engine() {
-  return {ROUND ? 1 : 0,          kTileRows * 8,       kPanel,          panelBytes,         packPanel<ROUND>,
-          rowsBytes<ROUND>,       packRows<ROUND>,     multiply<ROUND>, kGradientDepth,     gradientBytes<ROUND>,
-          gradient<ROUND>};
+  Engine engine{};
+  engine.layout = ROUND ? 1 : 0;
+  engine.rowsAtOnce = 8 * kTileRows;
+  engine.panel = kPanel;
+  engine.panelBytes = panelBytes;
+  engine.packPanel = packPanel<ROUND>;
+  engine.rowsBytes = rowsBytes<ROUND>;
+  engine.packRows = packRows<ROUND>;
+  engine.multiply = multiply<ROUND>;
+  engine.gradientDepth = kGradientDepth;
+  engine.gradientRows = 8 * kTileRows;
+  engine.gradientColumns = (ROUND ? 4 : 2) * kPanel;
+  engine.gradientBytes = gradientBytes<ROUND>;
+  engine.gradient = gradient<ROUND>;
+  return engine;
 }
 
 constexpr Engine kF32 = engine<false>();

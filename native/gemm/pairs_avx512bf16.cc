@@ -90,8 +90,25 @@ void gradient(const float* a, int64_t aStride, const float* b, int64_t bStride, 
   gradientBlock<MultiplyPairs>(aPairs, copyStride(m), bPairs, copyStride(n), pairsOf(depth), m, n, c, cStride);
 }
 
-constexpr Engine kEngine = {2,        kTileRows * 16, kPanel,         panelBytes,    packPanel, rowsBytes,
-                            packRows, multiply,       kGradientDepth, gradientBytes, gradient};
+constexpr Engine engine() {
+  Engine engine{};
+  engine.layout = 2;
+  engine.rowsAtOnce = 16 * kTileRows;
+  engine.panel = kPanel;
+  engine.panelBytes = panelBytes;
+  engine.packPanel = packPanel;
+  engine.rowsBytes = rowsBytes;
+  engine.packRows = packRows;
+  engine.multiply = multiply;
+  engine.gradientDepth = kGradientDepth;
+  engine.gradientRows = 8 * kTileRows;
+  engine.gradientColumns = 4 * kPanel;
+  engine.gradientBytes = gradientBytes;
+  engine.gradient = gradient;
+  return engine;
+}
+
+constexpr Engine kEngine = engine();
 
 }  // namespace
 }  // namespace RECKON_ISA

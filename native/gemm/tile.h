@@ -48,7 +48,9 @@ RECKON_INLINE void accumulate(const Left& left, const Right& right, int64_t dept
 #pragma GCC unroll 2
   for (int64_t k = 0; k < depth; k++) {
     if (BY_DEPTH) {
+      // The rows' words may lie in two cache lines.
       __builtin_prefetch(a + kAhead * left.stride);
+      __builtin_prefetch(a + kAhead * left.stride + ROWS - 1);
 #pragma GCC unroll 4
       for (int v = 0; v < VECTORS; v++) __builtin_prefetch(b + kAhead * right.stride + v * W);
     } else if (PANELS == 1) {

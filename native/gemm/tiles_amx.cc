@@ -281,8 +281,25 @@ void gradient(const float* a, int64_t aStride, const float* b, int64_t bStride, 
   multiplyTiles(left, sums, m, panels, depth, n, {c, cStride, nullptr, c});
 }
 
-constexpr Engine kEngine = {3,        kRowsAtOnce, kColumns,       panelBytes,    packPanel, rowsBytes,
-                            packRows, multiply,    kGradientDepth, gradientBytes, gradient};
+constexpr Engine engine() {
+  Engine engine{};
+  engine.layout = 3;
+  engine.rowsAtOnce = kRowsAtOnce;
+  engine.panel = kColumns;
+  engine.panelBytes = panelBytes;
+  engine.packPanel = packPanel;
+  engine.rowsBytes = rowsBytes;
+  engine.packRows = packRows;
+  engine.multiply = multiply;
+  engine.gradientDepth = kGradientDepth;
+  engine.gradientRows = 8 * kTile;
+  engine.gradientColumns = 4 * kColumns;
+  engine.gradientBytes = gradientBytes;
+  engine.gradient = gradient;
+  return engine;
+}
+
+constexpr Engine kEngine = engine();
 
 }  // namespace
 }  // namespace RECKON_ISA

@@ -3,8 +3,11 @@
 // The rows are cut into blocks of the engine's gradientDepth, counted from the group's first row; a block's sum is one
 // chain, and blocks are added to dW in order. A task is one block for one region of dW. Tasks are taken block by block;
 // a region's next block waits until the one before it is in, which by then it nearly always is, so no barrier is needed.
+#include <sched.h>
+
 #include "../kernels.h"
 #include "choose.h"
+#include "lanes.h"
 
 namespace reckon {
 namespace RECKON_ISA {
@@ -20,20 +23,38 @@ struct Gradient {
 
 int64_t ceilDivide(int64_t a, int64_t b) { return (a + b - 1) / b; }
 
-RECKON_INLINE void relax() {
+// Waits until `done` counts `blocks`. The thread that is to raise it may have lost its core, so this one gives its own up
+// after some microseconds.
+void await(const std::atomic<int32_t>& done, int64_t blocks) {
+  for (int spins = 0; done.load(std::memory_order_acquire) != blocks; spins++) {
+    if (spins > 200) sched_yield();
 #if defined(__x86_64__)
-  __builtin_ia32_pause();
+    __builtin_ia32_pause();
 #endif
+  }
+}
+
+// How dW is cut into regions: down × across, each at most rows × columns.
+struct Cut {
+  int64_t down, across, rows, columns;
+};
+
+// Regions as large as the engine can use, but several for each thread where there is enough to share.
+Cut cutRegions(const Gradient& g, const Engine& engine, int threads) {
+  const int64_t wanted = threads > 1 ? 2 * threads : 1;
+  int64_t rows = engine.gradientRows, columns = engine.gradientColumns;
+  auto regions = [&] { return ceilDivide(g.outer, rows) * ceilDivide(g.inner, columns); };
+  while (regions() < wanted && columns > engine.panel) columns /= 2;
+  while (regions() < wanted && rows > kTileRows) rows = ceilDivide(rows, 2);
+  const int64_t down = ceilDivide(g.outer, rows);
+  return {down, ceilDivide(g.inner, columns), ceilDivide(g.outer, down), columns};
 }
 
 void accumulate(const Gradient& g, Thread& thread) {
   if (g.rows == 0) return;
   const Engine& engine = chooseEngine(thread);
-  // Regions large enough to reuse what they read, small enough that there are several for each thread.
-  const int64_t regionOuter = 4 * kTileRows;
-  const int64_t regionInner = 2 * kPanel;
-  const int64_t down = ceilDivide(g.outer, regionOuter), across = ceilDivide(g.inner, regionInner);
-  const int64_t regions = down * across;
+  const Cut cut = cutRegions(g, engine, thread.count);
+  const int64_t regions = cut.down * cut.across;
 
   auto* finished = static_cast<std::atomic<int32_t>*>(
       thread.sharedScratch(0, sizeof(std::atomic<int32_t>) * static_cast<size_t>(g.groups * regions)));
@@ -47,7 +68,7 @@ void accumulate(const Gradient& g, Thread& thread) {
   for (int64_t group = 0; group < g.groups; group++) blocks += ceilDivide(groupRows(group), engine.gradientDepth);
 
   void* scratch = nullptr;
-  if (const size_t bytes = engine.gradientBytes(regionOuter, regionInner)) scratch = thread.scratch(0, bytes);
+  if (const size_t bytes = engine.gradientBytes(cut.rows, cut.columns)) scratch = thread.scratch(0, bytes);
   int64_t group = -1, groupBlocks = 0, groupFirst = 0;
   thread.share(blocks * regions, 1, [&](int64_t begin, int64_t end) {
     for (int64_t task = begin; task < end; task++) {
@@ -61,12 +82,12 @@ void accumulate(const Gradient& g, Thread& thread) {
       const int64_t left = groupRows(group) - first;
       const int64_t depth = left < engine.gradientDepth ? left : engine.gradientDepth;
       const int64_t row = (g.offsets ? g.offsets[group] : 0) + first;
-      const int64_t m = g.outer * (region / across) / down, mEnd = g.outer * (region / across + 1) / down;
-      const int64_t n = region % across * regionInner;
-      const int64_t nEnd = n + regionInner < g.inner ? n + regionInner : g.inner;
+      const int64_t m = region / cut.across * cut.rows, n = region % cut.across * cut.columns;
+      const int64_t mEnd = m + cut.rows < g.outer ? m + cut.rows : g.outer;
+      const int64_t nEnd = n + cut.columns < g.inner ? n + cut.columns : g.inner;
 
       std::atomic<int32_t>& done = finished[group * regions + region];
-      while (done.load(std::memory_order_acquire) != block) relax();
+      await(done, block);
       engine.gradient(g.dY + row * g.outer + m, g.outer, g.x + row * g.inner + n, g.inner, depth, mEnd - m, nEnd - n,
                       g.dW + (group * g.outer + m) * g.inner + n, g.inner, scratch);
       done.store(static_cast<int32_t>(block + 1), std::memory_order_release);
