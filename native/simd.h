@@ -5,6 +5,8 @@
 // halves in a fixed tree: the bits of a result follow from the source alone. max(a, b) and min(a, b) are b when either
 // is NaN (on NEON: NaN), so a value passed second carries its NaN through.
 #pragma once
+#include "runtime.h"
+
 #if defined(RECKON_ISA_AVX512)
 #include "simd/avx512.h"
 #elif defined(RECKON_ISA_AVX2)
@@ -15,11 +17,21 @@
 #include "simd/portable.h"
 #endif
 
-// For tiles that are only fast once their sizes are constants of the loop around them.
-#define RECKON_INLINE inline __attribute__((always_inline))
-
 namespace reckon {
 namespace RECKON_ISA {
+
+// The same value, computed here and now: keeps the compiler from putting off a long tree of sums until it has no registers
+// left for the parts.
+RECKON_INLINE Vec pinned(Vec a) {
+#if defined(RECKON_ISA_AVX512)
+  asm volatile("" : "+v"(a.v));
+#elif defined(RECKON_ISA_AVX2)
+  asm volatile("" : "+x"(a.v));
+#elif defined(RECKON_ISA_NEON)
+  asm volatile("" : "+w"(a.v));
+#endif
+  return a;
+}
 
 // With n the constant W these are whole loads and stores once inlined: one loop body serves both.
 inline Vec load(const float* p, int n) { return n == W ? load(p) : loadPartial(p, n); }
@@ -52,6 +64,13 @@ inline float sumVectors(int64_t n, F&& term) {
   for (; i + W <= n; i += W) a0 = a0 + term(i, W);
   if (i < n) a1 = a1 + keep(term(i, static_cast<int>(n - i)), static_cast<int>(n - i));
   return reduceAdd((a0 + a1) + (a2 + a3));
+}
+
+// 0, 1, 2, …
+inline Vec laneNumbers() {
+  float lane[W];
+  for (int i = 0; i < W; i++) lane[i] = static_cast<float>(i);
+  return load(lane);
 }
 
 // max over x[0 … n); −inf for n = 0.
@@ -98,6 +117,17 @@ inline Vec normalCdf(Vec x, Vec* bell) {
   p = fma(p, t, set1(0.144592747092247f));
   Vec tail = p * t * *bell;
   return select(lessThan(x, zero()), tail, set1(1.0f) - tail);
+}
+
+// ln x for x positive and normal, within 2 ulp or 1e-7: x = 2^e · m, ln m = 2 artanh s with s = (m − 1) / (m + 1), by a minimax
+// polynomial in s² (relative error 5e-12). NaN for infinity and NaN.
+inline Vec log(Vec x) {
+  Vec m, exponent = splitExponent(x, &m);
+  Vec s = (m - set1(1)) / (m + set1(1)), square = s * s;
+  Vec p = fma(set1(0.23585017f), square, set1(0.285371661f));
+  p = fma(p, square, set1(0.400003374f));
+  p = fma(p, square, set1(0.666666627f));
+  return fma(exponent, set1(0.693147181f), fma(s * square, p, s + s)) + (x - x);
 }
 
 // 1 / (1 + e^−x).

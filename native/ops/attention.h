@@ -1,4 +1,4 @@
-// What attention and its gradient share: chains of segments, keys laid out for lanes, and rows weighted and added up.
+// What attention and its gradient share: segments, chains of keys, queries laid out across lanes, rows weighted and added.
 #pragma once
 #include "elementwise.h"
 
@@ -9,8 +9,7 @@ namespace RECKON_ISA {
 struct Segment {
   int32_t queryStart, queryCount, keyStart, keysBefore, parent, stride;
   int64_t keys() const { return static_cast<int64_t>(keysBefore) + queryCount; }
-  int64_t query(int64_t i) const { return queryStart + i * stride; }
-  int64_t key(int64_t j) const { return keyStart + j * stride; }
+  int64_t query(int64_t i) const { return queryStart + static_cast<int64_t>(i) * stride; }
 };
 
 // What all queries of a call share.
@@ -22,79 +21,131 @@ struct AttentionShape {
   int64_t kvHead(int64_t head) const { return head * kvHeads / heads; }
   int64_t queryWidth() const { return heads * headDim; }
   int64_t keyWidth() const { return kvHeads * headDim; }
-  // Floats of one head's transposed keys of a segment.
-  int64_t transposedSize(const Segment& s) const { return (s.keys() + W - 1) / W * W * headDim; }
+  float slope(int64_t head) const { return slopes ? slopes[head] : 0.0f; }
 };
 
-// keys before[s] in all ancestors of each segment; parents precede their children.
-inline void countAncestorKeys(const AttentionShape& shape, int64_t* before) {
-  for (int64_t s = 0; s < shape.count; s++) {
-    const int32_t parent = shape.segments[s].parent;
-    before[s] = parent < 0 ? 0 : before[parent] + shape.segments[parent].keys();
+// Keys of one segment, as a chain sees them: key j begins at element at + j · stride of k and v and has position base + j.
+struct Link {
+  int64_t at, stride, base, keys;
+};
+
+// The keys that queries of a segment see, root first, their own last.
+struct Chain {
+  const Link* links;
+  int64_t depth;
+  // Keys of link c for the query at chain position `position`.
+  int64_t seen(int64_t c, int64_t position) const {
+    return c + 1 < depth ? links[c].keys : position + 1 - links[c].base;
   }
+};
+
+// `links` has room for every segment.
+inline Chain chainOf(const AttentionShape& shape, int64_t segment, Link* links) {
+  int64_t depth = 0, base = 0;
+  for (int64_t s = segment; s >= 0; s = shape.segments[s].parent) depth++;
+  int64_t c = depth;
+  for (int64_t s = segment; s >= 0; s = shape.segments[s].parent) {
+    const Segment& one = shape.segments[s];
+    links[--c] = {one.keyStart * shape.keyWidth(), one.stride * shape.keyWidth(), 0, one.keys()};
+  }
+  for (; c < depth; c++) {
+    links[c].base = base;
+    base += links[c].keys;
+  }
+  return {links, depth};
 }
 
-// Rows x[j · stride], j < count, `headDim` wide, become blocks of W rows: out[block][d][lane]; missing lanes are zero.
-inline void transposeRows(const float* x, int64_t stride, int64_t count, int64_t headDim, float* out) {
+// Up to W rows x[i · stride], `headDim` wide, become out[d][lane]; missing lanes are zero.
+inline void transposeRows(const float* x, int64_t stride, int count, int64_t headDim, float* out) {
   Vec rows[W];
-  for (int64_t first = 0; first < count; first += W, out += W * headDim) {
-    for (int64_t d = 0; d < headDim; d += W) {
-      const int wide = headDim - d < W ? static_cast<int>(headDim - d) : W;
-      for (int i = 0; i < W; i++) rows[i] = first + i < count ? load(x + (first + i) * stride + d, wide) : zero();
-      transpose(rows);
-      for (int i = 0; i < wide; i++) store(out + (d + i) * W, rows[i]);
-    }
+  for (int64_t d = 0; d < headDim; d += W) {
+    const int wide = headDim - d < W ? static_cast<int>(headDim - d) : W;
+    for (int i = 0; i < W; i++) rows[i] = i < count ? load(x + i * stride + d, wide) : zero();
+    transpose(rows);
+    for (int i = 0; i < wide; i++) store(out + (d + i) * W, rows[i]);
   }
 }
 
-// sums[q][n] += Σ_j weights[q · weightStride + j] · x[j · stride + n · W + lane], j ascending from `first`; query q stops before
-// ends[q], and ends ascend. `lanes` is W but for a narrow last vector.
+// sums[q][n] += Σ_j weights[j · W + q] · x[j · stride + n · W + lane], j ascending below `end`, or below end + q when `causal`.
+// `lanes` is W but for a narrow last vector.
 template <int Q, int N>
-RECKON_INLINE void weighRows(const float* weights, int64_t weightStride, int64_t first, const int64_t* ends, const float* x,
-                      int64_t stride, int lanes, Vec (*sums)[N]) {
-  int64_t j = first;
-  for (; j < ends[0]; j++) {
-    Vec row[N];
+RECKON_INLINE void weighRows(const float* weights, int64_t end, bool causal, const float* x, int64_t stride, int lanes,
+                             Vec (*sums)[N]) {
+  Vec row[N];
+  for (int64_t j = 0; j < end; j++) {
     for (int n = 0; n < N; n++) row[n] = load(x + j * stride + n * W, n + 1 == N ? lanes : W);
     for (int q = 0; q < Q; q++) {
-      const Vec weight = set1(weights[q * weightStride + j]);
+      const Vec weight = set1(weights[j * W + q]);
       for (int n = 0; n < N; n++) sums[q][n] = fma(weight, row[n], sums[q][n]);
     }
   }
-  for (int q = 1; q < Q; q++) {
-    for (int64_t rest = j; rest < ends[q]; rest++) {
-      const Vec weight = set1(weights[q * weightStride + rest]);
-      for (int n = 0; n < N; n++) {
-        sums[q][n] = fma(weight, load(x + rest * stride + n * W, n + 1 == N ? lanes : W), sums[q][n]);
-      }
+  if (!causal) return;
+#pragma GCC unroll 8
+  for (int beyond = 0; beyond + 1 < Q; beyond++) {
+    const int64_t j = end + beyond;
+    for (int n = 0; n < N; n++) row[n] = load(x + j * stride + n * W, n + 1 == N ? lanes : W);
+#pragma GCC unroll 8
+    for (int q = beyond + 1; q < Q; q++) {
+      const Vec weight = set1(weights[j * W + q]);
+      for (int n = 0; n < N; n++) sums[q][n] = fma(weight, row[n], sums[q][n]);
     }
   }
 }
 
-// score = scale · dot − slope · (position − key) for W keys of consecutive positions from `key`.
-inline Vec scoreOf(Vec dots, float scale, float slope, int64_t position, int64_t key) {
-  float lane[W];
-  for (int i = 0; i < W; i++) lane[i] = static_cast<float>(i);
-  return fnma(set1(slope), set1(static_cast<float>(position - key)) - load(lane), dots * set1(scale));
-}
+// out[q] = factors[q] · Σ_j weights[j · W + q] · x_j over the chain of Q queries at consecutive positions from `position`.
+template <int Q>
+struct WeightedChain {
+  const Chain& chain;
+  int64_t position;
+  const float* weights;  // at the first query's lane; row = chain position
+  const float* factors;
+  const float* x;  // k or v, at the head's column
+  float* out;
+  int64_t outStride;
+  template <int N>
+  RECKON_INLINE void run(int64_t d, int lanes) {
+    Vec sums[Q][N];
+    for (int q = 0; q < Q; q++)
+      for (int n = 0; n < N; n++) sums[q][n] = zero();
+    for (int64_t c = 0; c < chain.depth; c++) {
+      const Link& link = chain.links[c];
+      weighRows<Q, N>(weights + link.base * W, chain.seen(c, position), c + 1 == chain.depth, x + link.at + d, link.stride,
+                      lanes, sums);
+    }
+    for (int q = 0; q < Q; q++)
+      for (int n = 0; n < N; n++) {
+        store(out + q * outStride + d + n * W, sums[q][n] * set1(factors[q]), n + 1 == N ? lanes : W);
+      }
+  }
+};
+
+// Vectors of a head that fit in registers beside several queries.
+constexpr int headVectors = W == 8 ? 2 : 4;
 
 // body.run<N>(d, lanes) over the vectors of a head: N vectors from dimension d, the last of them `lanes` wide. `run` should be
 // RECKON_INLINE, so that lanes is a constant where it is W.
 template <typename F>
 RECKON_INLINE void forHead(int64_t headDim, F&& body) {
   int64_t d = 0;
-  for (; d + 4 * W <= headDim; d += 4 * W) body.template run<4>(d, W);
-  for (; d + 2 * W <= headDim; d += 2 * W) body.template run<2>(d, W);
-  for (; d < headDim; d += W) body.template run<1>(d, headDim - d < W ? static_cast<int>(headDim - d) : W);
+  for (; d + headVectors * W <= headDim; d += headVectors * W) body.template run<headVectors>(d, W);
+  if (headVectors > 2 && d + 2 * W <= headDim) {
+    body.template run<2>(d, W);
+    d += 2 * W;
+  }
+  for (; d + W <= headDim; d += W) body.template run<1>(d, W);
+  if (d < headDim) body.template run<1>(d, static_cast<int>(headDim - d));
 }
 
-// The chain of a segment, root first: at most `depth` entries. Returns how many.
-inline int64_t chainOf(const AttentionShape& shape, int64_t segment, int32_t* chain) {
-  int64_t depth = 0;
-  for (int64_t s = segment; s >= 0; s = shape.segments[s].parent) depth++;
-  int64_t i = depth;
-  for (int64_t s = segment; s >= 0; s = shape.segments[s].parent) chain[--i] = static_cast<int32_t>(s);
-  return depth;
+// WeightedChain for `count` ≤ W queries.
+inline void weighChain(const Chain& chain, int64_t position, int count, int64_t headDim, const float* weights,
+                       const float* factors, const float* x, float* out, int64_t outStride) {
+  int q = 0;
+  for (; q + 4 <= count; q += 4) {
+    forHead(headDim, WeightedChain<4>{chain, position + q, weights + q, factors + q, x, out + q * outStride, outStride});
+  }
+  for (; q < count; q++) {
+    forHead(headDim, WeightedChain<1>{chain, position + q, weights + q, factors + q, x, out + q * outStride, outStride});
+  }
 }
 
 }  // namespace RECKON_ISA

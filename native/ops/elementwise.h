@@ -1,4 +1,5 @@
-// Loops over elements that do not depend on each other, shared out in runs long enough to be worth a thread.
+// Loops over elements that do not depend on each other, shared out in runs long enough to be worth a thread. None ends
+// with a barrier: what follows one in the same kernel and needs its results waits by itself.
 #pragma once
 #include "../kernels.h"
 #include "../simd.h"
@@ -14,7 +15,7 @@ template <typename F>
 inline void shareVectors(Thread& thread, int64_t count, F&& body) {
   thread.share(count, elementRun, [&](int64_t begin, int64_t end) {
     forVectors(end - begin, [&](int64_t i, int lanes) { body(begin + i, lanes); });
-  });
+  }, false);
 }
 
 // Rows of a run that make it as long as `elementRun` elements would.
@@ -25,13 +26,13 @@ template <typename F>
 inline void shareRows(Thread& thread, int64_t rows, int64_t width, F&& body) {
   thread.share(rows, rowRun(width), [&](int64_t begin, int64_t end) {
     for (int64_t row = begin; row < end; row++) body(row);
-  });
+  }, false);
 }
 
 // body(begin, end) over the columns of a matrix that is walked row by row: a column's sum keeps the order of the rows.
 template <typename F>
 inline void shareColumns(Thread& thread, int64_t rows, int64_t width, F&& body) {
-  thread.share(width, rows * width <= elementRun ? width : 64, body);
+  thread.share(width, rows * width <= elementRun ? width : 64, body, false);
 }
 
 inline void copyRow(float* out, const float* x, int64_t width) {

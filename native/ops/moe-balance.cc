@@ -36,9 +36,9 @@ void moeBalance(const Arguments& a, Thread& thread) {
     routerSoftmax(logits + t * experts, experts, p);
     for (int64_t e = 0; e < experts; e++) partial[0][e] += p[e];
   });
+  thread.barrier();
   if (thread.index == 0)
     for (int64_t e = 0; e < experts; e++) probabilities[e] /= static_cast<float>(rows);
-  thread.barrier();
 }
 
 void moeBalanceBackward(const Arguments& a, Thread& thread) {

@@ -71,7 +71,7 @@ void moeRoute(const Arguments& a, Thread& thread) {
       order[r] = static_cast<int32_t>(slot);
       inverse[slot] = r;
     }
-  });
+  }, false);
 }
 
 void moeRouteBackward(const Arguments& a, Thread& thread) {

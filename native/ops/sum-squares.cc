@@ -27,7 +27,6 @@ void sumSquares(const Arguments& a, Thread& thread) {
     for (int64_t block = 0; block < blocks; block++) total += partial[block];
     out[0] = static_cast<float>(total);
   }
-  thread.barrier();
 }
 
 }  // namespace RECKON_ISA

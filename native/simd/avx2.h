@@ -40,6 +40,14 @@ inline Vec pow2(Vec n) {
   return {_mm256_castsi256_ps(_mm256_slli_epi32(biased, 23))};
 }
 
+// x = m · 2^e with m in [√½, √2) and e whole, for x positive and normal. Returns e.
+inline Vec splitExponent(Vec x, Vec* m) {
+  const __m256i rootHalf = _mm256_set1_epi32(0x3f3504f3);
+  const __m256i shifted = _mm256_sub_epi32(_mm256_castps_si256(x.v), rootHalf);
+  m->v = _mm256_castsi256_ps(_mm256_add_epi32(_mm256_and_si256(shifted, _mm256_set1_epi32(0x007fffff)), rootHalf));
+  return {_mm256_cvtepi32_ps(_mm256_srai_epi32(shifted, 23))};
+}
+
 // Halves are folded onto each other: lane i with lane i + 4, then + 2, + 1.
 inline float reduceAdd(Vec a) {
   __m128 q = _mm_add_ps(_mm256_castps256_ps128(a.v), _mm256_extractf128_ps(a.v, 1));

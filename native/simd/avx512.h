@@ -38,6 +38,14 @@ inline Vec pow2(Vec n) {
   return {_mm512_castsi512_ps(_mm512_slli_epi32(biased, 23))};
 }
 
+// x = m · 2^e with m in [√½, √2) and e whole, for x positive and normal. Returns e.
+inline Vec splitExponent(Vec x, Vec* m) {
+  const __m512i rootHalf = _mm512_set1_epi32(0x3f3504f3);
+  const __m512i shifted = _mm512_sub_epi32(_mm512_castps_si512(x.v), rootHalf);
+  m->v = _mm512_castsi512_ps(_mm512_add_epi32(_mm512_and_si512(shifted, _mm512_set1_epi32(0x007fffff)), rootHalf));
+  return {_mm512_cvtepi32_ps(_mm512_srai_epi32(shifted, 23))};
+}
+
 // Halves are folded onto each other: lane i with lane i + 8, then + 4, + 2, + 1.
 inline float reduceAdd(Vec a) {
   __m256 h = _mm256_add_ps(_mm512_castps512_ps256(a.v), _mm512_extractf32x8_ps(a.v, 1));

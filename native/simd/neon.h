@@ -48,6 +48,14 @@ inline Vec pow2(Vec n) {
   return {vreinterpretq_f32_s32(vshlq_n_s32(vaddq_s32(vcvtnq_s32_f32(n.v), vdupq_n_s32(127)), 23))};
 }
 
+// x = m · 2^e with m in [√½, √2) and e whole, for x positive and normal. Returns e.
+inline Vec splitExponent(Vec x, Vec* m) {
+  const int32x4_t rootHalf = vdupq_n_s32(0x3f3504f3);
+  const int32x4_t shifted = vsubq_s32(vreinterpretq_s32_f32(x.v), rootHalf);
+  m->v = vreinterpretq_f32_s32(vaddq_s32(vandq_s32(shifted, vdupq_n_s32(0x007fffff)), rootHalf));
+  return {vcvtq_f32_s32(vshrq_n_s32(shifted, 23))};
+}
+
 // Halves are folded onto each other: lane i with lane i + 2, then + 1.
 inline float reduceAdd(Vec a) {
   float32x2_t h = vadd_f32(vget_low_f32(a.v), vget_high_f32(a.v));

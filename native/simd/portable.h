@@ -64,6 +64,19 @@ inline Vec pow2(Vec n) {
   return r;
 }
 
+// x = m · 2^e with m in [√½, √2) and e whole, for x positive and normal. Returns e.
+inline Vec splitExponent(Vec x, Vec* m) {
+  Vec exponent;
+  for (int i = 0; i < W; i++) {
+    uint32_t bits;
+    memcpy(&bits, &x.v[i], 4);
+    const uint32_t shifted = bits - 0x3f3504f3, mantissa = (shifted & 0x007fffff) + 0x3f3504f3;
+    memcpy(&m->v[i], &mantissa, 4);
+    exponent.v[i] = static_cast<float>(static_cast<int32_t>(shifted) >> 23);
+  }
+  return exponent;
+}
+
 // Halves are folded onto each other: lane i with lane i + 2, then + 1.
 inline float reduceAdd(Vec a) { return (a.v[0] + a.v[2]) + (a.v[1] + a.v[3]); }
 inline float reduceMax(Vec a) {
