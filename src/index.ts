@@ -24,6 +24,13 @@ export {
   problemFromText,
 } from "./data/arithmetic.ts";
 // The processor.
+export {
+  benchMatmul,
+  type MatmulBenchOptions,
+  type MatmulResult,
+  type MatmulShape,
+  matmulShapes,
+} from "./engine/bench-matmul.ts";
 export type { Device, DeviceBuffer, DeviceInfo } from "./engine/device.ts";
 export { type DeviceOptions, type DeviceReport, describeDevices, openDevice } from "./engine/registry.ts";
 // Sampling and measuring.
@@ -44,6 +51,7 @@ export { type PackedBatch, type PackedSequence, packSequences } from "./model/pa
 export { closePolicy, createPolicy, freezePolicy, type Policy, scoreBatch } from "./model/policy.ts";
 // Recipes, and the runs they leave behind.
 export { type ArithmeticTask, arithmeticGrading, arithmeticTask } from "./pipeline/arithmetic-task.ts";
+export { type OpenModel, openModel } from "./pipeline/open-model.ts";
 export { defineRecipe, parseRecipe, type RecipeInput } from "./pipeline/parse-recipe.ts";
 export { type Recipe, type RlStage, recipeSchema, type Stage, type SupervisedStage } from "./pipeline/recipe.ts";
 export { type RunOptions, type RunResult, reportRun, runRecipe } from "./pipeline/run-recipe.ts";
@@ -61,6 +69,8 @@ export { type Rollout, type SampledAttempt, sampleAttempts } from "./rollout/rol
 export { greedy, type SamplingOptions } from "./rollout/sampling.ts";
 export { listRuns, type RunManifest, type RunSnapshot, readRun } from "./runs/run-reader.ts";
 // Training.
+export { benchTiny, type TinyBenchResult } from "./train/bench-tiny.ts";
+export { measurePeakFlops } from "./train/flops.ts";
 export { trainGrpo } from "./train/grpo.ts";
 export type { GrpoTrainingOptions } from "./train/grpo-options.ts";
 export type { AfterStep, StepReport } from "./train/hooks.ts";
