@@ -31,12 +31,13 @@ struct Engine {
   // w[k + n·stride] when `byColumn`, else at w[k·stride + n].
   void (*packPanel)(const float* w, int64_t stride, bool byColumn, int64_t depth, int64_t columns, void* panel);
 
-  // Bytes of the copy that `multiply` needs of `rows` rows; 0: it reads x itself.
-  size_t (*rowsBytes)(int64_t rows, int64_t depth);
+  // Bytes of the copy that `multiply` should be given of `rows` rows, to multiply them with `columns` columns in all; 0: it
+  // reads x itself.
+  size_t (*rowsBytes)(int64_t rows, int64_t depth, int64_t columns);
   void (*packRows)(const float* x, int64_t stride, int64_t rows, int64_t depth, void* copy);
 
-  // c = A · B for `rows` rows and `columns` columns that begin at a panel's edge. `a` is packRows' copy, or x with its
-  // stride where rowsBytes is 0.
+  // c = A · B for `rows` rows and `columns` columns that begin at a panel's edge. `a` is packRows' copy, and stride 0, or it
+  // is x with its stride, where rowsBytes is 0.
   void (*multiply)(const void* a, int64_t stride, int64_t rows, const void* panels, int64_t depth, int64_t columns,
                    const Output& output);
 

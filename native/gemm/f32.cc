@@ -62,9 +62,11 @@ void packPanel(const float* w, int64_t stride, bool byColumn, int64_t depth, int
 int64_t copyStride(int64_t depth) { return (depth + W - 1) / W * W + 16; }
 
 template <bool ROUND>
-size_t rowsBytes(int64_t rows, int64_t depth) {
-  const bool crowded = depth >= 512;
-  return ROUND || crowded ? sizeof(float) * rows * copyStride(depth) : 0;
+size_t rowsBytes(int64_t rows, int64_t depth, int64_t columns) {
+  // Rows about a page apart share a few cache sets; long rows are worth having near when they are read many times.
+  const bool crowded = depth >= 512 && (depth + 64) % 1024 < 128;
+  const bool reread = depth >= 512 && columns >= 512;
+  return ROUND || crowded || reread ? sizeof(float) * rows * copyStride(depth) : 0;
 }
 
 template <bool ROUND>
@@ -78,12 +80,11 @@ void packRows(const float* x, int64_t stride, int64_t rows, int64_t depth, void*
   }
 }
 
-template <bool ROUND>
 void multiply(const void* a, int64_t stride, int64_t rows, const void* panels, int64_t depth, int64_t columns,
               const Output& output) {
   const float* left = static_cast<const float*>(a);
   const float* packed = static_cast<const float*>(panels);
-  const bool copied = rowsBytes<ROUND>(rows, depth) > 0;
+  const bool copied = stride == 0;
   if (copied) stride = copyStride(depth);
   multiplyBlock<MultiplyF32>(left, stride, copied, rows, packed, depth, columns, output);
 }
@@ -118,7 +119,7 @@ constexpr Engine engine() {
   engine.packPanel = packPanel<ROUND>;
   engine.rowsBytes = rowsBytes<ROUND>;
   engine.packRows = packRows<ROUND>;
-  engine.multiply = multiply<ROUND>;
+  engine.multiply = multiply;
   engine.gradientDepth = kGradientDepth;
   engine.gradientRows = 8 * kTileRows;
   engine.gradientColumns = (ROUND ? 4 : 2) * kPanel;

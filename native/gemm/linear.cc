@@ -85,6 +85,7 @@ void multiply(const Product& product, Thread& thread) {
   // Where the thread stands in the list of chunks: tasks come in ascending order, so it only moves forward.
   int64_t group = -1, groupChunks = 0, groupFirst = 0, copied = -1;
   const void* left = nullptr;
+  int64_t stride = 0;
   thread.share(chunks * runs, 1, [&](int64_t begin, int64_t end) {
     for (int64_t task = begin; task < end; task++) {
       const int64_t chunk = task / runs;
@@ -102,10 +103,12 @@ void multiply(const Product& product, Thread& thread) {
       if (copied != chunk) {
         copied = chunk;
         left = product.x + rowBegin * product.depth;
-        if (const size_t bytes = engine.rowsBytes(rows, product.depth)) {
+        stride = product.depth;
+        if (const size_t bytes = engine.rowsBytes(rows, product.depth, product.columns)) {
           void* copy = thread.scratch(0, bytes);
           engine.packRows(static_cast<const float*>(left), product.depth, rows, product.depth, copy);
           left = copy;
+          stride = 0;
         }
       }
       const int64_t panel = task % runs * run;
@@ -116,8 +119,7 @@ void multiply(const Product& product, Thread& thread) {
       const Output output{product.y + at, product.columns,
                           product.bias ? product.bias + group * product.columns + column : nullptr,
                           product.residual ? product.residual + at : nullptr};
-      engine.multiply(left, product.depth, rows, packed + (group * panels + panel) * panelBytes, product.depth, width,
-                      output);
+      engine.multiply(left, stride, rows, packed + (group * panels + panel) * panelBytes, product.depth, width, output);
     }
   }, false);
 }

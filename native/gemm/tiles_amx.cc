@@ -74,7 +74,7 @@ void packPanel(const float* w, int64_t stride, bool byColumn, int64_t depth, int
   }
 }
 
-size_t rowsBytes(int64_t rows, int64_t depth) {
+size_t rowsBytes(int64_t rows, int64_t depth, int64_t) {
   // The sums of a panel lie behind the rows.
   const size_t tiles = static_cast<size_t>(ceilDivide(rows, kTile));
   return tiles * stepsOf(depth) * kTileBytes + tiles * 4 * kTileBytes;
