@@ -66,6 +66,19 @@ describe("memory", () => {
   });
 });
 
+it("survives a kernel that runs out of scratch memory", async () => {
+  const device = open(3);
+  const [q, k, v, out] = Array.from({ length: 4 }, () => device.allocate("f32", 16));
+  const segments = device.allocate("i32", 6);
+  device.write(segments, [0, 1, 0, 0, -1, 1]);
+  const lse = device.allocate("f32", 1);
+  const sizes = { count: 1, heads: 1, kvHeads: 1, headDim: 16, scale: 1, maxKeys: 2 ** 45 };
+  device.enqueue("attention", { q, k, v, segments, slopes: null, out, lse, ...sizes });
+  await expect(device.read(lse)).rejects.toThrow(/attention: no memory for \d+ MiB more .* lower the token budget/);
+  device.enqueue("attention", { q, k, v, segments, slopes: null, out, lse, ...sizes, maxKeys: 1 });
+  expect(await device.read(lse)).toEqual(Float32Array.of(0));
+});
+
 describe("order", () => {
   it("runs calls in the order they are enqueued, around writes and frees", async () => {
     const device = open(2);
