@@ -3,7 +3,8 @@
 // A flush hands the whole command stream to every thread of the pool (single program, multiple data): each thread
 // walks the same calls and does its share of each, and a barrier ends every call. Work is shared out dynamically in
 // tiles, so a slow core does not hold the others; a tile's result never depends on who computed it or on how many
-// threads there are. That is the law all kernels here keep: the order of every reduction is fixed by the element.
+// threads there are. That is the law all kernels here keep: the order of every reduction is fixed by the element. So a
+// call too small to be worth sharing (call-plan.h) is run by the first thread alone, as if there were no others.
 #pragma once
 #include <atomic>
 #include <cstddef>

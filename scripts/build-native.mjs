@@ -112,7 +112,8 @@ function plan({ cxx, machine }, objects) {
   common.push(`-I${native}`);
   common.push(...known.map((extension) => `-D${extension.macro}`));
   // GCC 12 takes the deliberately undefined registers of its own intrinsics for mistakes.
-  if (options.strict) common.push("-Wall", "-Wextra", "-Werror", "-Wno-psabi", "-Wno-maybe-uninitialized");
+  if (options.strict)
+    common.push("-Wall", "-Wextra", "-Werror", "-Wno-psabi", "-Wno-maybe-uninitialized", "-Wno-unknown-warning-option");
   if (!options.runner) common.push("-DNAPI_VERSION=8", `-I${headers()}`);
 
   const units = [];
