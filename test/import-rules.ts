@@ -51,12 +51,15 @@ export function importsOf(text: string): string[] {
   return forms.flatMap((form) => [...code.matchAll(form)].map(([, specifier]) => specifier));
 }
 
-/** Relative imports of each file, as paths within src/; what leaves src/ is kept with its leading `..`. */
+/**
+ * Relative imports of each file, as paths within src/; what leaves src/ is kept with its leading `..`. A worker is named as
+ * it is compiled, with `.js`.
+ */
 function importGraph(sources: Sources): Map<string, string[]> {
   return new Map(
     [...sources].map(([file, text]) => {
       const relative = importsOf(text).filter((specifier) => specifier.startsWith("."));
-      return [file, relative.map((specifier) => posix.join(posix.dirname(file), specifier))];
+      return [file, relative.map((specifier) => posix.join(posix.dirname(file), specifier.replace(/\.js$/, ".ts")))];
     }),
   );
 }
