@@ -103,22 +103,6 @@ inline Vec exp(Vec x) {
   return select(lessThan(x, lowest), zero(), p * pow2(n));
 }
 
-// The normal distribution function Φ(x), within 1e-7; `bell` becomes e^(−x²/2). The lower tail is
-// Φ(−|x|) = e^(−x²/2) · t · P(t), t = 1 / (1 + 0.37 |x|): a minimax fit in t of degree 6, absolute error 1.1e-8, which keeps
-// relative precision far out.
-inline Vec normalCdf(Vec x, Vec* bell) {
-  *bell = exp(x * x * set1(-0.5f));
-  Vec t = set1(1.0f) / fma(abs(x), set1(0.37f), set1(1.0f));
-  Vec p = fma(set1(0.019097601994872093f), t, set1(-0.045645833015441895f));
-  p = fma(p, t, set1(-0.07251748442649841f));
-  p = fma(p, t, set1(0.24743668735027313f));
-  p = fma(p, t, set1(0.032592132687568665f));
-  p = fma(p, t, set1(0.17444415390491486f));
-  p = fma(p, t, set1(0.144592747092247f));
-  Vec tail = p * t * *bell;
-  return select(lessThan(x, zero()), tail, set1(1.0f) - tail);
-}
-
 // ln x for x positive and normal, within 2 ulp or 1e-7: x = 2^e · m, ln m = 2 artanh s with s = (m − 1) / (m + 1), by a minimax
 // polynomial in s² (relative error 5e-12). NaN for infinity and NaN.
 inline Vec log(Vec x) {
@@ -131,7 +115,7 @@ inline Vec log(Vec x) {
 }
 
 // 1 / (1 + e^−x).
-inline Vec sigmoid(Vec x) { return set1(1.0f) / (set1(1.0f) + exp(zero() - x)); }
+inline Vec sigmoid(Vec x) { return reciprocal(set1(1.0f) + exp(zero() - x)); }
 
 }  // namespace RECKON_ISA
 }  // namespace reckon

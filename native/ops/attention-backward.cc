@@ -7,6 +7,13 @@
 namespace reckon {
 namespace RECKON_ISA {
 
+// Keys whose gradients are in registers together: two vectors of each of two sums.
+constexpr int keyTile = W == 8 ? 2 : 4;
+template <int T>
+struct Tile {
+  static constexpr int value = T;
+};
+
 // The operands, and one thread's scratch for one chain.
 struct AttentionGradient {
   const AttentionShape& shape;
@@ -33,30 +40,42 @@ RECKON_INLINE void dotPairs(const float* x, const float* y, const float* k, cons
   for (int i = 0; i < K; i++) finish(key + i, xk[i], yv[i]);
 }
 
-// to[t] += Σ_i weights[t · W + i] · x[i · xStride] for T keys, i ascending from `first` below `count`.
+// dV_t += Σ_i p[t · W + i] · dOut_i and dK_t += Σ_i dScores[t · W + i] · q_i for T keys, i ascending from `first` below `count`.
 template <int T>
 struct KeyTile {
-  const float* weights;
+  const float *p, *dScores;
   int first, count;
-  const float* x;
-  int64_t xStride;
-  float* to;
-  int64_t toStride;
+  const float *dOut, *q;
+  int64_t queryStride;
+  float *dV, *dK;
+  int64_t keyStride;
   template <int N>
   RECKON_INLINE void run(int64_t d, int lanes) {
-    Vec sums[T][N];
+    Vec v[T][N], k[T][N];
     for (int t = 0; t < T; t++)
-      for (int n = 0; n < N; n++) sums[t][n] = load(to + t * toStride + d + n * W, n + 1 == N ? lanes : W);
+      for (int n = 0; n < N; n++) {
+        v[t][n] = load(dV + t * keyStride + d + n * W, n + 1 == N ? lanes : W);
+        k[t][n] = load(dK + t * keyStride + d + n * W, n + 1 == N ? lanes : W);
+      }
     for (int64_t i = first; i < count; i++) {
-      Vec row[N];
-      for (int n = 0; n < N; n++) row[n] = load(x + i * xStride + d + n * W, n + 1 == N ? lanes : W);
+      Vec up[N], query[N];
+      for (int n = 0; n < N; n++) {
+        up[n] = load(dOut + i * queryStride + d + n * W, n + 1 == N ? lanes : W);
+        query[n] = load(q + i * queryStride + d + n * W, n + 1 == N ? lanes : W);
+      }
       for (int t = 0; t < T; t++) {
-        const Vec weight = set1(weights[t * W + i]);
-        for (int n = 0; n < N; n++) sums[t][n] = fma(weight, row[n], sums[t][n]);
+        const Vec weight = set1(p[t * W + i]), dScore = set1(dScores[t * W + i]);
+        for (int n = 0; n < N; n++) {
+          v[t][n] = fma(weight, up[n], v[t][n]);
+          k[t][n] = fma(dScore, query[n], k[t][n]);
+        }
       }
     }
     for (int t = 0; t < T; t++)
-      for (int n = 0; n < N; n++) store(to + t * toStride + d + n * W, sums[t][n], n + 1 == N ? lanes : W);
+      for (int n = 0; n < N; n++) {
+        store(dV + t * keyStride + d + n * W, v[t][n], n + 1 == N ? lanes : W);
+        store(dK + t * keyStride + d + n * W, k[t][n], n + 1 == N ? lanes : W);
+      }
   }
 };
 
@@ -98,21 +117,16 @@ static void gradientLanes(const AttentionGradient& x, int64_t h, int64_t row, in
   for (int64_t c = 0; c < x.chain.depth; c++) {
     const Link& link = x.chain.links[c];
     const int64_t seen = x.chain.seen(c, position + count - 1);
-    for (int64_t key = 0; key < seen;) {
+    const auto addTo = [&](int64_t key, auto size) {
       const int64_t ahead = link.base + key - position, to = link.at + key * link.stride + column;
-      const float* p = x.p + (link.base + key) * W;
-      const float* dScores = x.dScores + (link.base + key) * W;
-      const int first = ahead > 0 ? static_cast<int>(ahead) : 0;
-      if (key + 4 <= seen) {
-        forHead(shape.headDim, KeyTile<4>{p, first, count, x.dOut + at, queryStride, x.dV + to, link.stride});
-        forHead(shape.headDim, KeyTile<4>{dScores, first, count, x.q + at, queryStride, x.dK + to, link.stride});
-        key += 4;
-      } else {
-        forHead(shape.headDim, KeyTile<1>{p, first, count, x.dOut + at, queryStride, x.dV + to, link.stride});
-        forHead(shape.headDim, KeyTile<1>{dScores, first, count, x.q + at, queryStride, x.dK + to, link.stride});
-        key += 1;
-      }
-    }
+      forHead<2>(shape.headDim,
+                 KeyTile<decltype(size)::value>{x.p + (link.base + key) * W, x.dScores + (link.base + key) * W,
+                                                ahead > 0 ? static_cast<int>(ahead) : 0, count, x.dOut + at, x.q + at,
+                                                queryStride, x.dV + to, x.dK + to, link.stride});
+    };
+    int64_t key = 0;
+    for (; key + keyTile <= seen; key += keyTile) addTo(key, Tile<keyTile>());
+    for (; key < seen; key++) addTo(key, Tile<1>());
   }
 }
 

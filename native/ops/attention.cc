@@ -161,10 +161,7 @@ void attention(const Arguments& a, Thread& thread) {
   Attending x{shape, a.buffer(0), a.buffer(1), a.buffer(2), a.buffer(5), a.buffer(6),
               static_cast<float*>(thread.scratch(2, sizeof(float) * W * shape.headDim)),
               static_cast<float*>(thread.scratch(3, sizeof(float) * scoreRows * scoreStride)), scoreStride, {links, 0}};
-  // Whole blocks when there are enough of them to keep all threads busy, else head by head.
-  const int64_t grain = blocks >= 8 * thread.count ? shape.heads : 1;
-  thread.share(blocks * shape.heads, grain, [&](int64_t begin, int64_t end) {
-    const int64_t block = begin / shape.heads, firstHead = begin % shape.heads, lastHead = firstHead + end - begin;
+  const auto attendBlock = [&](int64_t block, int64_t firstHead, int64_t lastHead) {
     const Segment& segment = shape.segments[blockSegment[block]];
     x.chain = chainOf(shape, blockSegment[block], links);
     const int64_t position = links[x.chain.depth - 1].base + segment.keysBefore;
@@ -181,7 +178,18 @@ void attention(const Arguments& a, Thread& thread) {
       for (; h + headTile <= lastHead; h += headTile) attendHeads<headTile>(x, h, segment.query(i), position + i);
       for (; h < lastHead; h++) attendHeads<1>(x, h, segment.query(i), position + i);
     }
-  }, false);
+  };
+  // Whole blocks when there are enough of them to keep all threads busy, else head by head.
+  const int64_t perThread = blocks / thread.count;
+  if (perThread >= 8) {
+    thread.share(blocks, perThread / 8, [&](int64_t begin, int64_t end) {
+      for (int64_t block = begin; block < end; block++) attendBlock(block, 0, shape.heads);
+    }, false);
+  } else {
+    thread.share(blocks * shape.heads, 1, [&](int64_t task, int64_t) {
+      attendBlock(task / shape.heads, task % shape.heads, task % shape.heads + 1);
+    }, false);
+  }
 }
 
 }  // namespace RECKON_ISA

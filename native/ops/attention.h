@@ -122,13 +122,13 @@ struct WeightedChain {
 // Vectors of a head that fit in registers beside several queries.
 constexpr int headVectors = W == 8 ? 2 : 4;
 
-// body.run<N>(d, lanes) over the vectors of a head: N vectors from dimension d, the last of them `lanes` wide. `run` should be
-// RECKON_INLINE, so that lanes is a constant where it is W.
-template <typename F>
+// body.run<N>(d, lanes) over the vectors of a head: N ≤ Most vectors from dimension d, the last of them `lanes` wide. `run`
+// should be RECKON_INLINE, so that lanes is a constant where it is W.
+template <int Most = headVectors, typename F>
 RECKON_INLINE void forHead(int64_t headDim, F&& body) {
   int64_t d = 0;
-  for (; d + headVectors * W <= headDim; d += headVectors * W) body.template run<headVectors>(d, W);
-  if (headVectors > 2 && d + 2 * W <= headDim) {
+  for (; d + Most * W <= headDim; d += Most * W) body.template run<Most>(d, W);
+  if (Most > 2 && d + 2 * W <= headDim) {
     body.template run<2>(d, W);
     d += 2 * W;
   }

@@ -40,6 +40,9 @@ inline Vec pow2(Vec n) {
   return {_mm256_castsi256_ps(_mm256_slli_epi32(biased, 23))};
 }
 
+// 1 / a within 1 ulp, for finite a that are not subnormal.
+inline Vec reciprocal(Vec a) { return set1(1) / a; }
+
 // x = m · 2^e with m in [√½, √2) and e whole, for x positive and normal. Returns e.
 inline Vec splitExponent(Vec x, Vec* m) {
   const __m256i rootHalf = _mm256_set1_epi32(0x3f3504f3);

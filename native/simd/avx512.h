@@ -38,6 +38,12 @@ inline Vec pow2(Vec n) {
   return {_mm512_castsi512_ps(_mm512_slli_epi32(biased, 23))};
 }
 
+// 1 / a within 1 ulp, for finite a that are not subnormal.
+inline Vec reciprocal(Vec a) {
+  __m512 guess = _mm512_rcp14_ps(a.v);
+  return {_mm512_fmadd_ps(guess, _mm512_fnmadd_ps(a.v, guess, _mm512_set1_ps(1)), guess)};
+}
+
 // x = m · 2^e with m in [√½, √2) and e whole, for x positive and normal. Returns e.
 inline Vec splitExponent(Vec x, Vec* m) {
   const __m512i rootHalf = _mm512_set1_epi32(0x3f3504f3);

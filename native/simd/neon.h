@@ -48,6 +48,9 @@ inline Vec pow2(Vec n) {
   return {vreinterpretq_f32_s32(vshlq_n_s32(vaddq_s32(vcvtnq_s32_f32(n.v), vdupq_n_s32(127)), 23))};
 }
 
+// 1 / a within 1 ulp, for finite a that are not subnormal.
+inline Vec reciprocal(Vec a) { return set1(1) / a; }
+
 // x = m · 2^e with m in [√½, √2) and e whole, for x positive and normal. Returns e.
 inline Vec splitExponent(Vec x, Vec* m) {
   const int32x4_t rootHalf = vdupq_n_s32(0x3f3504f3);

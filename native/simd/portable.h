@@ -64,6 +64,9 @@ inline Vec pow2(Vec n) {
   return r;
 }
 
+// 1 / a within 1 ulp, for finite a that are not subnormal.
+inline Vec reciprocal(Vec a) { return set1(1) / a; }
+
 // x = m · 2^e with m in [√½, √2) and e whole, for x positive and normal. Returns e.
 inline Vec splitExponent(Vec x, Vec* m) {
   Vec exponent;
