@@ -1,4 +1,5 @@
 import { CommanderError } from "commander";
+import { explainWriteFailure } from "../base/atomic-file.ts";
 import * as errors from "../base/errors.ts";
 
 /** An error as data: it crosses from a worker to the thread that reports it, and out as JSON. */
@@ -17,12 +18,22 @@ export const exitCodes = { failed: 1, usage: 2, stopped: 130 } as const;
 export class UsageError extends errors.ReckonError {}
 
 /** What any thrown value comes to; a stack only where the user cannot act on it. */
-export function describeFailure(thrown: unknown): Failure {
+export function describeFailure(value: unknown): Failure {
+  const thrown = explainWriteFailure(value, { path: systemPath(value) ?? "the output", bytes: 0 });
   if (thrown instanceof errors.ReckonError) return { name: thrown.name, message: thrown.message };
   if (thrown instanceof CommanderError) return { name: "UsageError", message: thrown.message.replace(/^error: /, "") };
+  const path = systemPath(thrown);
+  if (path !== null)
+    return { name: "SystemError", message: `${(thrown as Error).message}; check the path and its permissions` };
   if (thrown instanceof Error)
     return { name: thrown.name, message: thrown.message, stack: thrown.stack ?? thrown.message };
   return { name: "Error", message: String(thrown), stack: String(thrown) };
+}
+
+/** The file that the system refused to open, read or write; null for any other error. */
+function systemPath(thrown: unknown): string | null {
+  const { syscall, path } = (thrown ?? {}) as NodeJS.ErrnoException;
+  return syscall !== undefined && path !== undefined ? path : null;
 }
 
 /** The error a failure was made from, of the same class where it is one of reckon's. */

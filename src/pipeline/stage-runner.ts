@@ -1,3 +1,4 @@
+import { join } from "node:path";
 import { TrainingError } from "../base/errors.ts";
 import { evaluate } from "../eval/evaluate.ts";
 import { loadModel, saveModel } from "../model/checkpoint.ts";
@@ -78,7 +79,7 @@ export async function runTrainingStage(
         await saveTrainingState(dir, { policy, optimizer, progress });
       },
     });
-    lastSaved = saved.path;
+    lastSaved = join(context.writer.dir, saved.path);
     emit(saved);
   };
 
