@@ -15,7 +15,7 @@ constexpr int kRegisters = 32, kTileRows = 14, kTileVectors = 2;
 #elif defined(RECKON_ISA_AVX2)
 constexpr int kRegisters = 16, kTileRows = 6, kTileVectors = 2;
 #elif defined(RECKON_ISA_NEON)
-constexpr int kRegisters = 32, kTileRows = 8, kTileVectors = 3;
+constexpr int kRegisters = 32, kTileRows = 7, kTileVectors = 3;
 #else
 constexpr int kRegisters = 16, kTileRows = 6, kTileVectors = 2;
 #endif
