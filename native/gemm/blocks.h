@@ -68,13 +68,16 @@ constexpr TileTable makeTable() {
   return table;
 }
 
+// Tiles of several panels by rows − 1; null where one panel is enough.
 struct WideTable {
   Tile tiles[kTileRows];
 };
 
 template <class Multiply, int ROWS>
 constexpr void fillWide(WideTable& table) {
-  table.tiles[ROWS - 1] = tile<Multiply, ROWS, kTileVectors, panelsAtOnce(ROWS), false, false>;
+  if constexpr (panelsAtOnce(ROWS) > 1) {
+    table.tiles[ROWS - 1] = tile<Multiply, ROWS, kTileVectors, panelsAtOnce(ROWS), false, false>;
+  }
   if constexpr (ROWS > 1) fillWide<Multiply, ROWS - 1>(table);
 }
 
@@ -88,7 +91,7 @@ constexpr WideTable makeWideTable() {
 template <class Multiply>
 constexpr TileTable kPackedTiles = makeTable<Multiply, false, false>();
 template <class Multiply>
-constexpr TileTable kGradientTiles = makeTable<Multiply, true, false>();
+constexpr TileTable kGradientTiles = makeTable<Multiply, true, kMaskingIsFree>();
 template <class Multiply>
 constexpr TileTable kGradientEdgeTiles = makeTable<Multiply, true, true>();
 template <class Multiply>
@@ -127,15 +130,15 @@ void multiplyBlock(const float* left, int64_t stride, bool rowsAreNear, int64_t 
   int64_t column = 0;
   if (const int wide = rowTiles.count == 1 ? panelsAtOnce(static_cast<int>(rows)) : 1; wide > 1) {
     for (; column + wide * kPanel <= columns; column += wide * kPanel) {
-      kWideTiles<Multiply>.tiles[rows - 1]({left, stride}, {packed + column * depth, kPanel, panelSize, wide * kPanel}, depth, {},
-                                 shifted(output, 0, column));
+      const Right right{packed + column * depth, kPanel, panelSize, wide * kPanel};
+      kWideTiles<Multiply>.tiles[rows - 1]({left, stride}, right, depth, {}, shifted(output, 0, column));
     }
   }
   auto product = [&](int64_t row, int count, int64_t column, const Ahead& ahead) {
     const int64_t width = columns - column < kPanel ? columns - column : kPanel;
-    kPackedTiles<Multiply>.tiles[count - 1][(width - 1) / W]({left + row * stride, stride},
-                                                   {packed + column * depth, kPanel, panelSize, width}, depth, ahead,
-                                                   shifted(output, row, column));
+    const Right right{packed + column * depth, kPanel, panelSize, width};
+    kPackedTiles<Multiply>.tiles[count - 1][(width - 1) / W]({left + row * stride, stride}, right, depth, ahead,
+                                                             shifted(output, row, column));
   };
   if (rowTiles.count <= 4 || rowsAreNear) {
     // The rows are few, or near: each panel is fetched once, while the one before it is worked on.

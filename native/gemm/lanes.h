@@ -19,6 +19,11 @@ constexpr int kRegisters = 32, kTileRows = 7, kTileVectors = 3;
 #else
 constexpr int kRegisters = 16, kTileRows = 6, kTileVectors = 2;
 #endif
+#if defined(RECKON_ISA_AVX512)
+constexpr bool kMaskingIsFree = true;  // loads under a mask cost what others do
+#else
+constexpr bool kMaskingIsFree = false;
+#endif
 // Columns of a packed panel.
 constexpr int kPanel = W * kTileVectors;
 
