@@ -4,7 +4,7 @@ import type { TokenLogps } from "../engine/ops/token-logps.ts";
 import { Tape } from "../engine/tape.ts";
 import { grpoLoss } from "../loss/grpo.ts";
 import type { TokenBatch } from "../loss/token-batch.ts";
-import { type PackedSequence, packSequences, uploadRows } from "../model/packed-batch.ts";
+import { type PackedSequence, packedRows, packSequences, uploadRows } from "../model/packed-batch.ts";
 import { entryLogps, type Policy, scoreBatch } from "../model/policy.ts";
 import type { ScoredGroup } from "../records/attempt.ts";
 import type { ExpertUse } from "../records/events.ts";
@@ -74,6 +74,7 @@ export async function updateOnGroups(
   if (live.length === 0) return { ...report, seconds: (performance.now() - began) / 1000 };
 
   const perRow = forwardFlops(policy.config);
+  const { temperature } = options.sampling;
   const liveGroups = live.map((g) => groups[g]);
   const sequences = liveGroups.map(toSequence);
   const ranges = fillMicroBatches(sequences, options.microBatchTokens);
@@ -82,10 +83,12 @@ export async function updateOnGroups(
     tokens: liveGroups.reduce((sum, group) => sum + countTokens(group), 0),
   };
   report.tokens = whole.tokens;
-  const liveRows = ranges.reduce((sum, range) => sum + packSequences(sequences.slice(...range)).tokens.length, 0);
+  const liveRows = sequences.reduce((sum, sequence) => sum + packedRows(sequence), 0);
   const adopts = rollout.keptAll && liveRows >= adoptAbove * rollout.rowCount;
 
-  const refLogps = reference ? await referenceLogps(reference, sequences, ranges, options) : null;
+  const refLogps = reference
+    ? await referenceLogps(reference, sequences, ranges, { tokens: whole.tokens, temperature })
+    : null;
   if (reference) report.flops += liveRows * perRow;
 
   for (let update = 0; update < options.updatesPerRollout; update++) {
@@ -159,19 +162,21 @@ function forwardPass(
   return { tape, entries, routings, rows };
 }
 
-/** Log-probabilities of all live entries under the frozen reference. */
+/** Log-probabilities of all live entries, `tokens` of them, under the frozen reference. */
 async function referenceLogps(
   reference: Policy,
   sequences: readonly PackedSequence[],
   ranges: readonly [number, number][],
-  { sampling }: GrpoTrainingOptions,
+  { tokens, temperature }: { tokens: number; temperature: number },
 ): Promise<Float64Array> {
-  const parts: number[] = [];
+  const all = new Float64Array(tokens);
+  let filled = 0;
   for (const [begin, end] of ranges) {
-    const { logps } = await scoreBatch(reference, packSequences(sequences.slice(begin, end)), sampling);
-    for (const logp of logps) parts.push(logp);
+    const { logps } = await scoreBatch(reference, packSequences(sequences.slice(begin, end)), { temperature });
+    all.set(logps, filled);
+    filled += logps.length;
   }
-  return Float64Array.from(parts);
+  return all;
 }
 
 const toSequence = ({ prompt, attempts }: ScoredGroup): PackedSequence => ({
@@ -183,16 +188,17 @@ const countTokens = ({ attempts }: ScoredGroup) => attempts.reduce((sum, { token
 
 /** Per-token arrays of the groups' attempts, in the order their entries are packed. */
 function entriesOf(groups: readonly ScoredGroup[]): Pick<TokenBatch, "oldLogps" | "advantages" | "starts"> {
-  const oldLogps: number[] = [];
-  const advantages: number[] = [];
+  const tokens = groups.reduce((sum, group) => sum + countTokens(group), 0);
+  const oldLogps = new Float64Array(tokens);
+  const advantages = new Float64Array(tokens);
   const starts = [0];
+  let filled = 0;
   for (const { attempts, advantages: weights } of groups)
     attempts.forEach(({ logps }, i) => {
-      for (const logp of logps) {
-        oldLogps.push(logp);
-        advantages.push(weights[i]);
-      }
-      starts.push(oldLogps.length);
+      oldLogps.set(logps, filled);
+      advantages.fill(weights[i], filled, filled + logps.length);
+      filled += logps.length;
+      starts.push(filled);
     });
   return { oldLogps, advantages, starts };
 }
