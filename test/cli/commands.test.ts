@@ -1,7 +1,7 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { InstalledReckon, lastLine } from "./reckon.ts";
+import { compileTimeoutMs, InstalledReckon, lastLine } from "./reckon.ts";
 
 let reckon: InstalledReckon;
 
@@ -22,7 +22,7 @@ beforeAll(async () => {
   const ran = await reckon.run(["run", "small.yaml"]);
   expect(ran.stderr).toContain("✓ grpo");
   expect(ran.code).toBe(0);
-});
+}, compileTimeoutMs);
 afterAll(() => reckon.remove());
 
 const stageShape = {

@@ -6,7 +6,7 @@ import { afterAll, beforeAll, expect, test } from "vitest";
 import { Rng } from "../../src/base/rng.ts";
 import type { RunEvent } from "../../src/records/events.ts";
 import { readAttempts, readEvents, readSamples, runExists } from "../../src/runs/run-reader.ts";
-import { type Ended, ending, InstalledReckon } from "../cli/reckon.ts";
+import { compileTimeoutMs, type Ended, ending, InstalledReckon } from "../cli/reckon.ts";
 
 /** A mixture, KL to a frozen reference, two updates a rollout, validation that chooses the best checkpoint. */
 const recipe = `
@@ -24,18 +24,22 @@ checkpoints: { every: 3, keepLast: 2 }
 `;
 
 let reckon: InstalledReckon;
+/** The run that nothing interrupts, and how long its process took. */
 let whole: string;
+let wholeMs: number;
 
 beforeAll(async () => {
   reckon = new InstalledReckon();
   reckon.write("run.yaml", recipe);
+  const began = performance.now();
   const ended = await reckon.run(["run", "run.yaml", "--out", "whole", "--threads", "1"]);
+  wholeMs = performance.now() - began;
   expect(ended.code, ended.stderr).toBe(0);
   whole = join(reckon.cwd, "whole", "run");
   // Where nothing is learned, a lost reference or lost moments would change nothing.
   const steps = outcome(whole).metrics.filter(({ stage, values }) => stage === "grpo" && values.kl > 0);
   expect(steps.length).toBeGreaterThan(8);
-});
+}, compileTimeoutMs);
 afterAll(() => reckon.remove());
 
 /** Everything a run leaves that does not tell how fast it was: weights, metrics, expert use, results, attempts, samples. */
@@ -138,8 +142,8 @@ test("killed at random moments, again and again", async () => {
   const rng = new Rng(20261121);
   let killed = 0;
   for (let round = 0; round < 6; round++) {
-    const { signal } = await killAt("random", () => sleep(rng.integer(150, 1500)), ["--threads", "1"]);
-    if (signal === "SIGKILL") killed++;
+    const moment = () => sleep((0.15 + 0.8 * rng.uniform()) * wholeMs);
+    if ((await killAt("random", moment, ["--threads", "1"])).signal === "SIGKILL") killed++;
   }
   expect(killed).toBeGreaterThan(0);
   await finish("random", "--threads", "1");
