@@ -1,9 +1,9 @@
 import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { join, relative } from "node:path";
 import { fileURLToPath } from "node:url";
-import { parseYamlConfig } from "../base/config.ts";
 import { ConfigError } from "../base/errors.ts";
-import { type Recipe, recipeSchema } from "../pipeline/recipe.ts";
+import { parseRecipe } from "../pipeline/parse-recipe.ts";
+import type { Recipe } from "../pipeline/recipe.ts";
 
 const bundledDir = fileURLToPath(new URL("../../recipes/", import.meta.url));
 
@@ -16,7 +16,7 @@ export const quickstartFile = join(bundledDir, "quickstart.yaml");
  * @throws ConfigError listing every problem, or, when there is no such file, the recipes that come with reckon
  */
 export function readRecipeFile(file: string, settings: readonly string[] = []): Recipe {
-  return parseYamlConfig(readText(file), file, recipeSchema, settings);
+  return parseRecipe(readText(file), file, settings);
 }
 
 function readText(file: string): string {

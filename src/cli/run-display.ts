@@ -14,6 +14,7 @@ export class RunDisplay {
   readonly #line: ProgressLine;
   #at: Omit<ProgressState, "secondsLeft"> = { stage: "", step: 0, totalSteps: 0, values: {} };
   #clock = new StepClock();
+  #resumed: string | null = null;
 
   constructor(output: Output, recipe: Recipe) {
     this.#output = output;
@@ -32,14 +33,15 @@ export class RunDisplay {
         const { name, isa, threads, precision } = event.device;
         const device = `${name} ${isa}, ${threads} ${threads === 1 ? "thread" : "threads"}, ${precision}`;
         this.note(`${style.bold(event.name)}  ${style.dim(`seed ${event.seed}, ${device}`)}`);
+        if (this.#resumed) this.note(this.#resumed);
         break;
       }
       case "resume":
-        this.note(
+        // Comes before the run's own event, under whose line it belongs.
+        this.#resumed =
           event.step > 0
             ? `going on after step ${formatCount(event.step)} of ${event.stage}`
-            : `no checkpoint yet: beginning again with ${event.stage}`,
-        );
+            : `no checkpoint yet: beginning again with ${event.stage}`;
         break;
       case "metrics":
         this.#advance(event.stage, event.step, this.#totals.get(event.stage) ?? 0, event.values);

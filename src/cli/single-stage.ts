@@ -1,7 +1,7 @@
 import { stringify } from "yaml";
-import { parseYamlConfig } from "../base/config.ts";
 import { ConfigError } from "../base/errors.ts";
-import { type Recipe, recipeSchema, type Stage } from "../pipeline/recipe.ts";
+import { parseRecipe } from "../pipeline/parse-recipe.ts";
+import type { Recipe, Stage } from "../pipeline/recipe.ts";
 import { readRecipeFile } from "./recipe-file.ts";
 
 /**
@@ -28,5 +28,5 @@ export function readSingleStage<K extends Stage["kind"]>(
  * @throws ConfigError listing every change that does not fit
  */
 export function changeRecipe(recipe: Recipe, settings: readonly string[]): Recipe {
-  return parseYamlConfig(stringify(recipe), "command line", recipeSchema, settings);
+  return parseRecipe(stringify(recipe), "command line", settings);
 }

@@ -88,7 +88,17 @@ describe("run", () => {
 });
 
 test("pretrain and rl take one stage each, rl the task and the weights of pretrain", async () => {
-  const few = ["--set", "evaluation.problems=40", "--out", "single", "--threads", "1", "--json"];
+  const few = [
+    "--set",
+    "evaluation.problems=40",
+    "--set",
+    "validation.problems=0",
+    "--out",
+    "single",
+    "--threads",
+    "1",
+    "--json",
+  ];
   const supervised = await reckon.run([
     ...["pretrain", "--recipe", "small.yaml", "--size", "tiny", "--experts", "0"],
     ...["--solutions", "30", "--steps", "4", "--learning-rate", "0.02", ...few],

@@ -35,7 +35,7 @@ async function startLong(
   const child = reckon.start(["run", "long.yaml", "--out", out, ...more]);
   const ended = ending(child);
   const dir = join(reckon.cwd, out, "long");
-  while (!runExists(dir) || steps(dir) < 5) await sleep(10);
+  while (!runExists(dir) || steps(dir) < 25) await sleep(10);
   return { child, ended };
 }
 
@@ -61,7 +61,7 @@ test("Ctrl-C saves a checkpoint, says how to go on, and what it says goes on bit
 });
 
 test("a second Ctrl-C exits at once; nothing that was saved is lost", async () => {
-  const { child, ended } = await startLong("impatient", "--set", "checkpoints.every=3");
+  const { child, ended } = await startLong("impatient", "--set", "checkpoints.every=20");
   child.kill("SIGTERM");
   child.kill("SIGINT");
   const stopped = await ended;
@@ -72,7 +72,7 @@ test("a second Ctrl-C exits at once; nothing that was saved is lost", async () =
     "--out",
     "impatient",
     "--set",
-    "checkpoints.every=3",
+    "checkpoints.every=20",
     "--resume",
   ]);
   expect(resumed.stderr).toMatch(/going on after step \d+ of sft/);
