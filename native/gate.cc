@@ -12,7 +12,7 @@ using Clock = std::chrono::steady_clock;
 // Spinning covers the wait between two kernels; yielding covers the host's work between two decoding steps and gives
 // the processor to whoever else wants it.
 constexpr std::chrono::microseconds kSpin{4};
-constexpr std::chrono::microseconds kYield{200};
+constexpr std::chrono::microseconds kYield{1000};
 
 inline void relax() {
 #if defined(__x86_64__)

@@ -46,8 +46,10 @@ class FlushToZero {
 Pool::Pool(int threads, IsaLevel level, Precision precision)
     : count_(threads),
       spin_(static_cast<unsigned>(threads) <= std::thread::hardware_concurrency()),
+      placement_(threads),
       table_(tableFor(level, &tableSize_)),
-      members_(new Member[threads]) {
+      members_(new Member[threads]),
+      counters_(new Counter[kCounters * threads]) {
   for (size_t i = 0; i < tableSize_; i++) plans_.emplace_back(table_[i]);
   for (int i = 0; i < count_; i++) members_[i].thread = Thread{i, count_, level, precision, this, &packs_, 0, 0};
   solo_ = Thread{0, 1, level, precision, this, &packs_, 0, 0};
@@ -85,6 +87,7 @@ bool Pool::run(const double* stream, size_t length) {
   if (count_ == 1 || allSolo()) {
     execute(members_[0].thread);
   } else {
+    placement_.settleCaller();
     const uint32_t before = done_.value();
     begun_.advance();
     execute(members_[0].thread);
@@ -98,16 +101,18 @@ void Pool::recover() {
   failed_.store(false, std::memory_order_relaxed);
   packs_.drop(nullptr, SIZE_MAX);
   for (int i = 0; i < count_; i++) members_[i].thread.loop = members_[i].thread.loopsSinceBarrier = 0;
-  for (Counter& counter : counters_) counter.next.store(0, std::memory_order_relaxed);
+  for (uint32_t i = 0; i < kCounters * count_; i++) counters_[i].next.store(0, std::memory_order_relaxed);
 }
 
 void Pool::clearCounters(const Thread& thread) {
   for (uint32_t i = thread.loop - thread.loopsSinceBarrier; i != thread.loop; i++) {
-    counters_[i % kCounters].next.store(0, std::memory_order_relaxed);
+    Counter* const loop = &counters_[i % kCounters * count_];
+    for (int member = 0; member < count_; member++) loop[member].next.store(0, std::memory_order_relaxed);
   }
 }
 
 void Pool::serve(int index) {
+  placement_.tieWorker(index);
   for (uint32_t seen = 0;; seen++) {
     begun_.wait(seen, spin_);
     if (stopping_) return;
@@ -225,17 +230,17 @@ void* Thread::sharedScratch(int slot, size_t bytes) {
   return scratch.memory;
 }
 
-std::atomic<int64_t>* Thread::nextCounter() {
+std::atomic<int64_t>* Thread::nextCounters() {
   if (count == 1) {
     pool->alone_.next.store(0, std::memory_order_relaxed);
     return &pool->alone_.next;
   }
   // A ring's worth of loops without a barrier would meet a used counter.
   if (loopsSinceBarrier == Pool::kCounters) barrier();
-  std::atomic<int64_t>* counter = &pool->counters_[loop % Pool::kCounters].next;
+  std::atomic<int64_t>* counters = &pool->counters_[loop % Pool::kCounters * count].next;
   loop++;
   loopsSinceBarrier++;
-  return counter;
+  return counters;
 }
 
 }  // namespace reckon

@@ -9,6 +9,7 @@
 #include "call-plan.h"
 #include "gate.h"
 #include "pack-cache.h"
+#include "placement.h"
 #include "runtime.h"
 
 namespace reckon {
@@ -52,7 +53,9 @@ class Pool {
   };
   struct alignas(64) Counter {
     std::atomic<int64_t> next{0};
+    char rest[64 - sizeof(std::atomic<int64_t>)];
   };
+  static_assert(sizeof(Counter) == kCounterStride * sizeof(std::atomic<int64_t>), "counters lie a stride apart");
 
   void serve(int index);
   void execute(Thread& thread);
@@ -67,6 +70,7 @@ class Pool {
 
   const int count_;
   const bool spin_;
+  const Placement placement_;
   const KernelEntry* table_;
   size_t tableSize_;
   std::vector<CallPlan> plans_;
@@ -89,8 +93,9 @@ class Pool {
   std::atomic<bool> failed_{false};
   std::mutex failureMutex_;
   Failure failure_;
-  // Counters of share(), used round the ring; those used since the last barrier are zeroed by its last arrival.
-  Counter counters_[kCounters];
+  // Counters of share() and shareNear(), one per thread and loop, used round a ring of kCounters loops; those used since
+  // the last barrier are zeroed by its last arrival.
+  std::unique_ptr<Counter[]> counters_;
   // The counter of every loop that one thread runs by itself.
   Counter alone_;
 };

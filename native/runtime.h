@@ -37,6 +37,9 @@ struct Arguments {
 class Pool;
 class PackCache;
 
+// Counters of one loop lie a cache line apart.
+constexpr int kCounterStride = 64 / sizeof(std::atomic<int64_t>);
+
 // One thread's view of a running flush.
 struct Thread {
   int index;
@@ -61,17 +64,23 @@ struct Thread {
   // one, or when it is the last of the kernel.
   template <typename F>
   RECKON_INLINE void share(int64_t n, int64_t grain, F&& body, bool wait = true);
-  // The shared counter for the loop being run now, at zero; rotates so that the next loop finds another.
-  std::atomic<int64_t>* nextCounter();
+  // As share(), but each thread begins with a range of its own, the same share of [0, n) in every loop, and helps the
+  // others with theirs when it is done: what a thread wrote in one loop, or the weights it read, are then near it in the
+  // next. Tasks do not come in ascending order. No barrier at the end.
+  template <typename F>
+  RECKON_INLINE void shareNear(int64_t n, int64_t grain, F&& body);
+  // The shared counters for the loop being run now, at zero; rotates so that the next loop finds others.
+  // `counters[i * kCounterStride]` is thread i's; a loop with one counter uses the first.
+  std::atomic<int64_t>* nextCounters();
 
-  // Bookkeeping of nextCounter: this thread's place in the ring, and loops begun since the last barrier.
+  // Bookkeeping of nextCounters: this thread's place in the ring, and loops begun since the last barrier.
   uint32_t loop;
   uint32_t loopsSinceBarrier;
 };
 
 template <typename F>
 RECKON_INLINE void Thread::share(int64_t n, int64_t grain, F&& body, bool wait) {
-  std::atomic<int64_t>* counter = nextCounter();
+  std::atomic<int64_t>* counter = nextCounters();
   for (;;) {
     int64_t begin = counter->fetch_add(grain, std::memory_order_relaxed);
     if (begin >= n) break;
@@ -79,6 +88,22 @@ RECKON_INLINE void Thread::share(int64_t n, int64_t grain, F&& body, bool wait) 
     body(begin, end);
   }
   if (wait) barrier();
+}
+
+template <typename F>
+RECKON_INLINE void Thread::shareNear(int64_t n, int64_t grain, F&& body) {
+  std::atomic<int64_t>* counters = nextCounters();
+  const int64_t tasks = (n + grain - 1) / grain;
+  for (int i = 0; i < count; i++) {
+    const int owner = index + i < count ? index + i : index + i - count;
+    const int64_t first = tasks * owner / count, limit = tasks * (owner + 1) / count;
+    for (;;) {
+      const int64_t task = first + counters[owner * kCounterStride].fetch_add(1, std::memory_order_relaxed);
+      if (task >= limit) break;
+      const int64_t begin = task * grain;
+      body(begin, begin + grain < n ? begin + grain : n);
+    }
+  }
 }
 
 using Kernel = void (*)(const Arguments&, Thread&);

@@ -82,13 +82,14 @@ void multiply(const Product& product, Thread& thread) {
     chunks += ceilDivide(product.groups.end(g) - product.groups.begin(g), engine.rowsAtOnce);
   }
 
-  // Where the thread stands in the list of chunks: tasks come in ascending order, so it only moves forward.
+  // Where the thread stands in the list of chunks; tasks ascend but where it begins on another thread's.
   int64_t group = -1, groupChunks = 0, groupFirst = 0, copied = -1;
   const void* left = nullptr;
   int64_t stride = 0;
-  thread.share(chunks * runs, 1, [&](int64_t begin, int64_t end) {
+  thread.shareNear(chunks * runs, 1, [&](int64_t begin, int64_t end) {
     for (int64_t task = begin; task < end; task++) {
       const int64_t chunk = task / runs;
+      if (chunk < groupFirst) group = -1, groupChunks = 0, groupFirst = 0;
       while (chunk >= groupFirst + groupChunks) {
         groupFirst += groupChunks;
         group++;
@@ -121,7 +122,7 @@ void multiply(const Product& product, Thread& thread) {
                           product.residual ? product.residual + at : nullptr};
       engine.multiply(left, stride, rows, packed + (group * panels + panel) * panelBytes, product.depth, width, output);
     }
-  }, false);
+  });
 }
 
 }  // namespace

@@ -13,9 +13,9 @@ constexpr int64_t elementRun = 8192;
 // body(i, lanes) over [0, count), see forVectors.
 template <typename F>
 inline void shareVectors(Thread& thread, int64_t count, F&& body) {
-  thread.share(count, elementRun, [&](int64_t begin, int64_t end) {
+  thread.shareNear(count, elementRun, [&](int64_t begin, int64_t end) {
     forVectors(end - begin, [&](int64_t i, int lanes) { body(begin + i, lanes); });
-  }, false);
+  });
 }
 
 // Rows of a run that make it as long as `elementRun` elements would.
@@ -24,9 +24,9 @@ inline int64_t rowRun(int64_t width) { return width >= elementRun ? 1 : elementR
 // body(row) over [0, rows) of `width` elements each.
 template <typename F>
 inline void shareRows(Thread& thread, int64_t rows, int64_t width, F&& body) {
-  thread.share(rows, rowRun(width), [&](int64_t begin, int64_t end) {
+  thread.shareNear(rows, rowRun(width), [&](int64_t begin, int64_t end) {
     for (int64_t row = begin; row < end; row++) body(row);
-  }, false);
+  });
 }
 
 // body(begin, end) over the columns of a matrix that is walked row by row: a column's sum keeps the order of the rows.
