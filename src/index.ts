@@ -17,12 +17,8 @@ export {
 } from "./base/errors.ts";
 export { version } from "./base/version.ts";
 // Problems, and the token ids they become.
-export {
-  type ArithmeticOptions,
-  type GenerateOptions,
-  generateProblems,
-  problemFromText,
-} from "./data/arithmetic.ts";
+export { type GenerateOptions, generateProblems, problemFromText } from "./data/arithmetic.ts";
+export type { ArithmeticOptions } from "./data/arithmetic-options.ts";
 // The processor.
 export {
   benchMatmul,

@@ -1,5 +1,5 @@
 import { type Command, InvalidArgumentError, Option } from "commander";
-import type { DeviceOptions } from "../engine/registry.ts";
+import { type DeviceOptions, MAX_THREADS } from "../engine/registry.ts";
 
 /** Reads a whole number in a range. */
 export const wholeNumber = (low: number, high = Number.MAX_SAFE_INTEGER) => inRange("a whole number", low, high, true);
@@ -16,14 +16,12 @@ function inRange(noun: string, low: number, high: number, whole: boolean): (text
   };
 }
 
-const mostThreads = 256;
-
 /** Reads `--threads`: `auto` or a number. */
 function threads(text: string): number | "auto" {
   if (text === "auto") return "auto";
   const value = Number(text);
-  if (text.trim() !== "" && Number.isInteger(value) && value >= 1 && value <= mostThreads) return value;
-  throw new InvalidArgumentError(`Expected auto or a whole number from 1 to ${mostThreads}.`);
+  if (text.trim() !== "" && Number.isInteger(value) && value >= 1 && value <= MAX_THREADS) return value;
+  throw new InvalidArgumentError(`Expected auto or a whole number from 1 to ${MAX_THREADS}.`);
 }
 
 /** Collects an option that may be given several times. */

@@ -6,6 +6,8 @@ import { MAX_THREADS, openNativeDevice } from "./devices/native/index.ts";
 import { chooseLevel, choosePrecision } from "./devices/native/levels.ts";
 import { openReferenceDevice } from "./devices/reference/device.ts";
 
+export { MAX_THREADS };
+
 export interface DeviceOptions {
   /** `native` is C++ on all cores; `reference` is plain TypeScript in f64, hundreds of times slower. */
   name: "native" | "reference";

@@ -67,12 +67,19 @@ export interface MathFormerOptions {
  * @throws ConfigError when heads do not divide width, or experts and activeExperts do not fit each other
  */
 export function mathFormer(options: MathFormerOptions, vocabularySize: number): DecoderConfig {
+  const config = mathFormerConfig(options, vocabularySize);
+  checkDecoderConfig(config);
+  return config;
+}
+
+/** `mathFormer` unchecked; ask `decoderProblems` whether its parts fit each other. */
+export function mathFormerConfig(options: MathFormerOptions, vocabularySize: number): DecoderConfig {
   const size = { ...mathFormerSizes[options.size] };
   const width = options.width ?? size.width;
   const heads = options.heads ?? size.heads;
   const experts = options.experts ?? 0;
   const llama = options.block === "llama";
-  const config: DecoderConfig = {
+  return {
     vocabularySize,
     width,
     layers: options.layers ?? size.layers,
@@ -94,22 +101,37 @@ export function mathFormer(options: MathFormerOptions, vocabularySize: number): 
     embeddingScale: Math.sqrt(width),
     initialDeviation: null,
   };
-  checkDecoderConfig(config);
-  return config;
+}
+
+/** One field of a decoder's configuration that is out of range or does not fit the others. */
+export interface DecoderProblem {
+  field: keyof DecoderConfig;
+  text: string;
+}
+
+/** Everything wrong with a configuration; empty when it describes a decoder. */
+export function decoderProblems(config: DecoderConfig): DecoderProblem[] {
+  const problems: DecoderProblem[] = [];
+  const { width, heads, kvHeads, headDim, experts, activeExperts } = config;
+  const refuse = (field: keyof DecoderConfig, text: string) => problems.push({ field, text });
+  const fits = width % heads === 0;
+  if (!fits) refuse("heads", `${heads} must divide width ${width}`);
+  for (const field of ["vocabularySize", "width", "layers", "heads", "kvHeads", "headDim", "feedForward"] as const) {
+    // Where heads do not divide width, headDim is a fraction for that reason alone.
+    if (field === "headDim" && !fits) continue;
+    if (!Number.isInteger(config[field]) || config[field] < 1)
+      refuse(field, `expected a whole number of at least 1, got ${config[field]}`);
+  }
+  if (heads % kvHeads !== 0) refuse("kvHeads", `${kvHeads} must divide heads ${heads}`);
+  if (fits && config.positions === "rotary" && headDim % 2 !== 0)
+    refuse("headDim", `rotary positions need an even number, got ${headDim}`);
+  if (experts !== 0 && (activeExperts < 1 || activeExperts > experts))
+    refuse("activeExperts", `expected 1 to experts (${experts}), got ${activeExperts}`);
+  return problems;
 }
 
 /** @throws ConfigError listing every field that does not fit */
 export function checkDecoderConfig(config: DecoderConfig): void {
-  const problems: string[] = [];
-  const { width, heads, kvHeads, headDim, experts, activeExperts } = config;
-  for (const field of ["vocabularySize", "width", "layers", "heads", "kvHeads", "headDim", "feedForward"] as const)
-    if (!Number.isInteger(config[field]) || config[field] < 1)
-      problems.push(`${field}: expected a whole number of at least 1, got ${config[field]}`);
-  if (width % heads !== 0) problems.push(`heads: ${heads} must divide width ${width}`);
-  if (heads % kvHeads !== 0) problems.push(`kvHeads: ${kvHeads} must divide heads ${heads}`);
-  if (config.positions === "rotary" && headDim % 2 !== 0)
-    problems.push(`headDim: rotary positions need an even number, got ${headDim}`);
-  if (experts !== 0 && (activeExperts < 1 || activeExperts > experts))
-    problems.push(`activeExperts: expected 1 to experts (${experts}), got ${activeExperts}`);
+  const problems = decoderProblems(config).map(({ field, text }) => `${field}: ${text}`);
   if (problems.length > 0) throw new ConfigError(`model: ${problems.join("; ")}`);
 }

@@ -1,9 +1,13 @@
 import { z } from "zod";
+import { arithmeticFields, checkOperations } from "../data/arithmetic-options.ts";
+import { MAX_THREADS } from "../engine/registry.ts";
+import { checkModel, checkRewards, checkStages, hasStages } from "./recipe-checks.ts";
 
 const whole = (doc: string, low: number, high = 1e9) => z.number().int().min(low).max(high).describe(doc);
 const share = (doc: string) => z.number().min(0).max(1).describe(doc);
 const stageName = z
   .string()
+  .max(64)
   .regex(/^[a-z][a-z0-9-]*$/)
   .describe("name of the stage: lower-case letters, digits and -");
 
@@ -51,9 +55,14 @@ const rlStage = z.strictObject({
   topK: whole("sample from the k most likely tokens; 0: all", 0).default(0),
   topP: z.number().positive().max(1).default(1).describe("sample from the smallest set with this mass; 1: all"),
   rewards: z
-    .record(z.string(), z.number())
-    .default({ correct: 1 })
-    .describe("weight of each reward part: correct, format, steps"),
+    .strictObject({
+      correct: z.number().default(0).describe("weight of the answer being right"),
+      format: z.number().default(0).describe("weight of the expected form"),
+      steps: z.number().default(0).describe("weight of the share of worked steps that are true"),
+    })
+    .superRefine(checkRewards)
+    .prefault({ correct: 1 })
+    .describe("weight of each reward part"),
 });
 
 const stage = z.discriminatedUnion("kind", [
@@ -78,7 +87,7 @@ export const recipeSchema = z
           .default("native")
           .describe("native: C++; reference: plain TypeScript in f64"),
         threads: z
-          .union([z.literal("auto"), z.number().int().min(1).max(256)])
+          .union([z.literal("auto"), z.number().int().min(1).max(MAX_THREADS)])
           .default("auto")
           .describe("threads; auto: all processors"),
         precision: z
@@ -89,32 +98,17 @@ export const recipeSchema = z
       .prefault({}),
     task: z
       .strictObject({
-        maxDigits: whole("longest number, in digits", 1, 50).default(2),
-        maxDepth: whole("operations on a path from the root", 1, 10).default(2),
-        operators: z
-          .array(z.enum(["+", "-", "*", "/", "%"]))
-          .default(["+", "-", "*"])
-          .describe("operators to draw"),
-        functions: z
-          .array(z.enum(["max", "min", "next", "prev", "abs"]))
-          .default([])
-          .describe("functions to draw"),
-        negatives: share("probability that a number has a minus sign").default(0),
-        zeroProbability: share("probability that a number is 0").default(0.005),
-        spaceProbability: share("probability of a space between two marks").default(0.25),
-        bracketProbability: share("probability of redundant brackets").default(0.15),
-        digitOrder: z
-          .enum(["big", "little", "mixed"])
-          .default("big")
-          .describe("which digit of steps and answer comes first"),
-        stepProbability: share("probability that an operation's steps are shown").default(1),
-        scratchpad: z.boolean().default(true).describe("worked steps between expression and answer"),
+        ...arithmeticFields,
         maxNewTokens: whole("longest completion, in tokens", 2, 4096).default(96),
       })
+      .superRefine(checkOperations)
       .prefault({}),
     model: z
       .strictObject({
-        from: z.string().optional().describe("directory of a checkpoint to start from, instead of fresh weights"),
+        from: z
+          .string()
+          .optional()
+          .describe("directory of a checkpoint to start from, instead of fresh weights; its shape is the model's"),
         size: z.enum(["tiny", "small", "medium", "large"]).default("tiny").describe("what fields left out default to"),
         width: whole("width of the residual stream", 1, 65536).optional(),
         heads: whole("attention heads", 1, 1024).optional(),
@@ -125,6 +119,7 @@ export const recipeSchema = z
         finalNorm: z.boolean().optional().describe("a norm before the output head"),
         block: z.enum(["mathformer", "llama"]).default("mathformer").describe("the kind of block"),
       })
+      .superRefine(checkModel)
       .prefault({}),
     stages: z.array(stage).min(1).describe("what to do, in order"),
     evaluation: z
@@ -146,20 +141,7 @@ export const recipeSchema = z
       })
       .prefault({}),
   })
-  .superRefine((recipe, context) => {
-    const names = new Set<string>();
-    recipe.stages.forEach((one, i) => {
-      if (names.has(one.name))
-        context.addIssue({ code: "custom", path: ["stages", i, "name"], message: `two stages are named ${one.name}` });
-      names.add(one.name);
-      if (one.kind === "pretrain" && (i > 0 || recipe.model.from !== undefined))
-        context.addIssue({
-          code: "custom",
-          path: ["stages", i, "kind"],
-          message: "pretrain starts from nothing: only as the first stage, without model.from; use sft",
-        });
-    });
-  });
+  .superRefine(checkStages, { when: ({ value }) => hasStages(value) });
 
 export type Recipe = z.output<typeof recipeSchema>;
 export type Stage = Recipe["stages"][number];

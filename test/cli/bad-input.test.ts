@@ -67,13 +67,20 @@ describe("recipes", () => {
     expectError(shape, 1, "heads: 5 must divide width 32");
     const many = await reckon.run(["run", "good.yaml", "--name", "many", "--set", "evaluation.problems=9000"]);
     expectError(many, 1, /expected 9000 different problems of the test split/);
-    const from = ["--set", "stages.sft.kind=sft", "--set", "model.from=nowhere"];
+    const from = ["--set", "stages.sft.kind=sft", "--set", "model={from: nowhere}"];
     expectError(
       await reckon.run(["run", "good.yaml", "--name", "from", ...from]),
       1,
       /nowhere: expected a model directory/,
     );
-    for (const name of ["shape", "many", "from"]) expect(existsSync(at("runs", name))).toBe(false);
+    const weights = "rewards: { corect: 1 }";
+    reckon.write(
+      "misspelt.yaml",
+      recipe("misspelt", `}\n  - { name: grpo, kind: rl, problems: 9, steps: 1, learningRate: 0.1, ${weights}`),
+    );
+    const misspelt = await reckon.run(["run", "misspelt.yaml"]);
+    expectError(misspelt, 1, /stages\[1\]\.rewards\.corect.*did you mean correct\?/);
+    for (const name of ["shape", "many", "from", "misspelt"]) expect(existsSync(at("runs", name))).toBe(false);
   });
 
   test("files that are no recipes", async () => {

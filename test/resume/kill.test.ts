@@ -154,7 +154,7 @@ test("the reference of a stage that began with another run's model survives a ki
   const supervised = /^ {2}- \{ name: sft.*\n/m;
   const further = reckon.write(
     "further.yaml",
-    recipe.replace(supervised, "").replace("layers: 1", "from: whole/run/final"),
+    recipe.replace(supervised, "").replace(/model: .*/, "model: { from: whole/run/final }"),
   );
   const start = (out: string) => ["run", further, "--out", out, "--resume", "--threads", "1"];
   expect((await reckon.run(start("further-whole"))).code).toBe(0);

@@ -1,6 +1,7 @@
 import { describe, expect, test } from "vitest";
 import { Rng } from "../../base/rng.ts";
-import { type ArithmeticOptions, generateProblems } from "../arithmetic.ts";
+import { generateProblems } from "../arithmetic.ts";
+import type { ArithmeticOptions } from "../arithmetic-options.ts";
 import { OPERATORS } from "../expression.ts";
 import { checkSteps } from "./check-steps.ts";
 import { type DigitOrder, orderDigits } from "./notation.ts";
