@@ -1,4 +1,4 @@
-// fill, copy, add, addScaled: one pass over memory each.
+// fill, copy, addScaled: one pass over memory each.
 #include "elementwise.h"
 
 namespace reckon {
@@ -22,16 +22,6 @@ void addScaled(const Arguments& a, Thread& thread) {
   const Vec scale = set1(static_cast<float>(a.number(3)));
   shareVectors(thread, a.integer(2), [&](int64_t i, int lanes) {
     store(out + i, fma(load(x + i, lanes), scale, load(out + i, lanes)), lanes);
-  });
-}
-
-void add(const Arguments& arguments, Thread& thread) {
-  const float* a = arguments.buffer(0);
-  const float* b = arguments.buffer(1);
-  float* out = arguments.buffer(2);
-  const Vec scale = set1(static_cast<float>(arguments.number(4)));
-  shareVectors(thread, arguments.integer(3), [&](int64_t i, int lanes) {
-    store(out + i, fma(load(b + i, lanes), scale, load(a + i, lanes)), lanes);
   });
 }
 

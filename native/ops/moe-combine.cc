@@ -27,10 +27,10 @@ void moeCombineBackward(const Arguments& a, Thread& thread) {
   const float* dY = a.buffer(0);
   const float* x = a.buffer(1);
   const float* weights = a.buffer(2);
-  const int32_t* inverse = a.buffer<int32_t>(4);
-  float* dX = a.buffer(5);
-  float* dWeights = a.buffer(6);
-  const int64_t rows = a.integer(7), width = a.integer(8), active = a.integer(9);
+  const int32_t* inverse = a.buffer<int32_t>(3);
+  float* dX = a.buffer(4);
+  float* dWeights = a.buffer(5);
+  const int64_t rows = a.integer(6), width = a.integer(7), active = a.integer(8);
   shareRows(thread, rows, width * active, [&](int64_t t) {
     const float* up = dY + t * width;
     for (int64_t j = 0; j < active; j++) {

@@ -1,5 +1,5 @@
-// Rows picked by an index (gather) and put by one (scatter). Adding scatters walk all rows for a range of columns: an
-// index may repeat, and its sum keeps the order of the rows.
+// Rows picked by an index (gather) and added by one (scatter). The scatter walks all rows for a range of columns: an index
+// may repeat, and its sum keeps the order of the rows.
 #include "elementwise.h"
 
 namespace reckon {
@@ -11,14 +11,6 @@ void gatherRows(const Arguments& a, Thread& thread) {
   float* out = a.buffer(2);
   const int64_t width = a.integer(4);
   shareRows(thread, a.integer(3), width, [&](int64_t r) { copyRow(out + r * width, x + index[r] * width, width); });
-}
-
-void scatterRows(const Arguments& a, Thread& thread) {
-  const float* x = a.buffer(0);
-  const int32_t* index = a.buffer<int32_t>(1);
-  float* out = a.buffer(2);
-  const int64_t width = a.integer(4);
-  shareRows(thread, a.integer(3), width, [&](int64_t r) { copyRow(out + index[r] * width, x + r * width, width); });
 }
 
 void scatterAddRows(const Arguments& a, Thread& thread) {

@@ -41,7 +41,6 @@ inline Vec fnma(Vec a, Vec b, Vec c) { RECKON_LANES(c.v[i] - a.v[i] * b.v[i]); }
 inline Vec max(Vec a, Vec b) { RECKON_LANES(a.v[i] > b.v[i] ? a.v[i] : b.v[i]); }
 inline Vec min(Vec a, Vec b) { RECKON_LANES(a.v[i] < b.v[i] ? a.v[i] : b.v[i]); }
 inline Vec sqrt(Vec a) { RECKON_LANES(__builtin_sqrtf(a.v[i])); }
-inline Vec abs(Vec a) { RECKON_LANES(__builtin_fabsf(a.v[i])); }
 // Adding and taking away 1.5 · 2^23 leaves the nearest whole number, ties to even, for |a| < 2^22.
 inline Vec round(Vec a) { RECKON_LANES((a.v[i] + 12582912.0f) - 12582912.0f); }
 inline Mask lessThan(Vec a, Vec b) {

@@ -1,3 +1,5 @@
+import type { DType } from "./device.ts";
+
 /**
  * The kernels every device provides: their operands, numbers and meaning. This table is the contract between
  * `ops/` (which enqueues) and `devices/` (which compute); `devices/reference` is its living definition.
@@ -5,7 +7,8 @@
  * Each entry is a signature `"buffers | numbers"`. A buffer is `name:mode`, with `?` after the name when it may be
  * null. Modes: `in` read; `out` fully overwritten; `inout` read and written (accumulated into); `w` a weight: read,
  * changes only between optimizer steps, so a device may keep a packed copy until something writes to its storage.
- * Numbers are plain doubles; sizes are element counts.
+ * Numbers are plain doubles; sizes are element counts, whole and not negative. An operand may share memory with another
+ * one of its call only where its entry says so.
  *
  * Axis letters: T rows, K inner width, N outer width, H heads, E experts, R gathered rows, V vocabulary.
  * All f32 except buffers named tokens, positions, index, segments, offsets, order, inverse, expertIds, targets: i32.
@@ -20,8 +23,6 @@ export const kernelSignatures = {
   copy: "x:in out:out | count",
   /** out[i] += scale · x[i]. */
   addScaled: "x:in out:inout | count scale",
-  /** out[i] = a[i] + scale · b[i]. */
-  add: "a:in b:in out:out | count scale",
 
   /** out[t] = scale · table[tokens[t]]; table [V,width]. */
   embed: "table:in tokens:in out:out | rows width scale",
@@ -32,8 +33,6 @@ export const kernelSignatures = {
   gatherRows: "x:in index:in out:out | rows width",
   /** out[index[r]] += x[r], in order of r; index may repeat. */
   scatterAddRows: "x:in index:in out:inout | rows width",
-  /** out[index[r]] = x[r]; index does not repeat. Appends keys and values to a cache. */
-  scatterRows: "x:in index:in out:inout | rows width",
 
   /** y[t] = x[t] · wᵀ (+ bias) (+ residual[t]); x [rows,inner], w [outer,inner]. residual may be y itself. */
   linear: "x:in w:w bias?:in residual?:in y:out | rows inner outer",
@@ -73,7 +72,7 @@ export const kernelSignatures = {
    * parent, and so on (parent −1: none; a parent precedes its children in the table). Positions run along that chain, root first.
    * score = scale · q·k − slope[h] · (position of query − position of key) (slopes null: no ALiBi).
    * Head h reads kv-head floor(h · kvHeads / heads). Keeps lse [rows, heads] = max + log Σ exp.
-   * maxKeys bounds the chain length of any query (for scratch).
+   * maxKeys bounds the keys of any segment's chain (for scratch).
    */
   attention: "q:in k:in v:in segments:in slopes?:in out:out lse:out | count heads kvHeads headDim scale maxKeys",
   /** Overwrites dQ, dK, dV (the query rows are the key rows: keysBefore is 0 everywhere). */
@@ -98,10 +97,10 @@ export const kernelSignatures = {
   moeGather: "x:in order:in out:out | rows width active",
   /** dX[t] += Σ_j dOut[inverse[t·active + j]], j ascending. */
   moeGatherBackward: "dOut:in inverse:in dX:inout | rows width active",
-  /** y[t] = (residual[t] +) Σ_j weights[t,j] · x[inverse[t·active+j]], j ascending. */
+  /** y[t] = (residual[t] +) Σ_j weights[t,j] · x[inverse[t·active+j]], j ascending. residual may be y itself. */
   moeCombine: "x:in weights:in inverse:in residual?:in y:out | rows width active",
-  /** dX[r] = weights[order[r]] · dY[t]; dWeights[t,j] = dY[t] · x[inverse[t·active+j]]. */
-  moeCombineBackward: "dY:in x:in weights:in order:in inverse:in dX:out dWeights:out | rows width active",
+  /** With r = inverse[t·active+j]: dX[r] = weights[t,j] · dY[t]; dWeights[t,j] = dY[t] · x[r]. */
+  moeCombineBackward: "dY:in x:in weights:in inverse:in dX:out dWeights:out | rows width active",
   /** dLogits (overwritten): softmax over the chosen logits back-propagated; zero elsewhere. */
   moeRouteBackward: "dWeights:in weights:in expertIds:in dLogits:out | rows experts active",
   /**
@@ -149,8 +148,48 @@ export type KernelArguments<N extends KernelName, B> = {
       : never]: W extends `${string}?:${string}` ? B | null : B;
 } & { [W in NumberWords<(typeof kernelSignatures)[N]>]: number };
 
+/** Names of buffers that hold i32. */
+const integerBuffers = new Set([
+  "tokens",
+  "positions",
+  "index",
+  "segments",
+  "offsets",
+  "order",
+  "inverse",
+  "expertIds",
+  "targets",
+]);
+
+/** Names of numbers that are not sizes. */
+const realNumbers = new Set([
+  "value",
+  "scale",
+  "eps",
+  "direction",
+  "inverseTemperature",
+  "topP",
+  "lr",
+  "beta1",
+  "beta2",
+  "weightDecay",
+  "correction1",
+  "correction2",
+  "gradScale",
+]);
+
+/** What is wrong with a number of a call: null when it is none of NaN, a fraction or negative where a size is meant. */
+export function wrongNumber(name: string, value: unknown): string | null {
+  if (typeof value !== "number" || Number.isNaN(value)) {
+    return `${name} must be a number, got ${value}; pass every number of its signature`;
+  }
+  if (realNumbers.has(name) || (Number.isSafeInteger(value) && value >= 0)) return null;
+  return `${name} must be a whole number from 0 on, got ${value}; check the sizes it comes from`;
+}
+
 export interface KernelBufferParameter {
   name: string;
+  dtype: DType;
   mode: "in" | "out" | "inout" | "w";
   optional: boolean;
 }
@@ -171,6 +210,7 @@ export const parsedKernels: readonly ParsedKernel[] = Object.entries(kernelSigna
       const optional = label.endsWith("?");
       return {
         name: optional ? label.slice(0, -1) : label,
+        dtype: integerBuffers.has(optional ? label.slice(0, -1) : label) ? "i32" : "f32",
         mode: mode as KernelBufferParameter["mode"],
         optional,
       };

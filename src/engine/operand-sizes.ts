@@ -8,13 +8,11 @@ export const operandSizes: { readonly [N in KernelName]: Sizes<N> } = {
   fill: ({ count }) => ({ out: count }),
   copy: ({ count }) => ({ x: count, out: count }),
   addScaled: ({ count }) => ({ x: count, out: count }),
-  add: ({ count }) => ({ a: count, b: count, out: count }),
 
   embed: ({ rows, width }) => ({ tokens: rows, out: rows * width }),
   embedBackward: ({ rows, width }) => ({ tokens: rows, dOut: rows * width }),
   gatherRows: ({ rows, width }) => ({ index: rows, out: rows * width }),
   scatterAddRows: ({ rows, width }) => ({ index: rows, x: rows * width }),
-  scatterRows: ({ rows, width }) => ({ index: rows, x: rows * width }),
 
   linear: ({ rows, inner, outer }) => ({
     x: rows * inner,
@@ -130,7 +128,6 @@ export const operandSizes: { readonly [N in KernelName]: Sizes<N> } = {
     dY: rows * width,
     x: rows * active * width,
     weights: rows * active,
-    order: rows * active,
     inverse: rows * active,
     dX: rows * active * width,
     dWeights: rows * active,

@@ -148,7 +148,7 @@ describe("the reference device agrees with PyTorch in float64", () => {
 
     const [dProducts, dWeights, dW] = [zeros(slots * outer), zeros(slots), zeros(w.length)];
     const [dSorted, dX, dLogits] = [zeros(slots * inner), zeros(rows * inner), zeros(rows * experts)];
-    const combined = { dY, x: products, weights, order, inverse, dX: dProducts, dWeights };
+    const combined = { dY, x: products, weights, inverse, dX: dProducts, dWeights };
     kernels.moeCombineBackward({ ...combined, rows, width: outer, active });
     kernels.groupedLinearBackwardWeight({ dY: dProducts, x: sorted, dW, ...grouped });
     kernels.groupedLinearBackwardInput({ dY: dProducts, w, dX: dSorted, ...grouped, accumulate: 0 });

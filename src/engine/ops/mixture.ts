@@ -100,7 +100,7 @@ export function combineRows(
   { routing, residual }: { routing: Routing; residual: Tensor },
 ): Tensor {
   const { width } = x;
-  const { rows, active, order, inverse, weights } = routing;
+  const { rows, active, inverse, weights } = routing;
   const { device } = tape;
   const y = tape.tensor(rows, width);
   const shared = { x: x.buffer, weights: weights.buffer, inverse, rows, width, active };
@@ -109,9 +109,7 @@ export function combineRows(
     const dY = y.gradient;
     if (!dY) return;
     tape.contribute(x, (dX) =>
-      tape.contribute(weights, (dWeights) =>
-        device.enqueue("moeCombineBackward", { ...shared, dY, order, dX, dWeights }),
-      ),
+      tape.contribute(weights, (dWeights) => device.enqueue("moeCombineBackward", { ...shared, dY, dX, dWeights })),
     );
     tape.handOver(residual, dY);
   });

@@ -77,7 +77,7 @@ export function moeCases(): ConformanceCase[] {
       defineCase(
         "moeCombineBackward",
         name,
-        { dY, ...combine, order, dX: output(slots * width), dWeights: output(slots) },
+        { dY, ...combine, dX: output(slots * width), dWeights: output(slots) },
         { tolerance: dots },
       ),
     ];

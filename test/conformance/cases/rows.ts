@@ -19,8 +19,6 @@ export function rowsCases(): ConformanceCase[] {
     const index = draw.indices(rows, tableRows);
     const target = draw.normals(tableRows * width);
     const sameEverywhere = integers(new Int32Array(rows).fill(tableRows - 1));
-    const cache = draw.normals(rows * 2 * width);
-    const slots = draw.distinctIndices(rows, rows * 2);
     return [
       defineCase(
         "embed",
@@ -48,7 +46,6 @@ export function rowsCases(): ConformanceCase[] {
         { x, index: sameEverywhere, out: target, rows, width },
         { tolerance: sumOf(rows) },
       ),
-      defineCase("scatterRows", name, { x, index: slots, out: cache, rows, width }, { tolerance: exact }),
       defineCase("columnSum", name, { x, out: draw.normals(width), rows, width }, { tolerance: sumOf(rows) }),
     ];
   });

@@ -42,7 +42,7 @@ function mixturePair(name: string, routing: { rows: number; experts: number; act
     },
     backward({ w }, { y: dY }) {
       const [dProducts, dWeights] = [unwritten(slots * outer), unwritten(slots)];
-      const combine = { x: products, weights, order, inverse, dX: dProducts, dWeights };
+      const combine = { x: products, weights, inverse, dX: dProducts, dWeights };
       run("moeCombineBackward", { dY, ...combine, rows, width: outer, active });
       const [dW, dBias] = [started(experts * outer * inner), started(experts * outer)];
       run("groupedLinearBackwardWeight", { dY: dProducts, x: sorted, dW, ...grouped });

@@ -136,7 +136,7 @@ describe("order", () => {
         device.enqueue("linear", { x, w, bias: null, residual: null, y, rows: 37, inner: 64, outer: 96 });
         device.enqueue("linearBackwardInput", { dY: y, w, dX: x, rows: 37, inner: 64, outer: 96, accumulate: 0 });
         device.enqueue("sumSquares", { x, out: squares, count: 37 * 64 });
-        device.enqueue("add", { a: x, b: x, out: x, count: 37 * 64, scale: 1 / 1024 - 1 });
+        device.enqueue("addScaled", { x, out: x, count: 37 * 64, scale: 1 / 1024 - 1 });
       }
       results.push([...(await device.read(x)), ...(await device.read(squares))]);
     }

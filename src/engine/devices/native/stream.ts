@@ -1,20 +1,8 @@
 import { DeviceError, ShapeError } from "../../../base/errors.ts";
 import type { Device, DeviceBuffer, DType } from "../../device.ts";
-import { type KernelArguments, type KernelName, parsedKernels } from "../../kernels.ts";
+import { type KernelArguments, type KernelName, parsedKernels, wrongNumber } from "../../kernels.ts";
 import { operandSizes } from "../../operand-sizes.ts";
 import { NativeBuffer } from "./buffer.ts";
-
-const integerBuffers = new Set([
-  "tokens",
-  "positions",
-  "index",
-  "segments",
-  "offsets",
-  "order",
-  "inverse",
-  "expertIds",
-  "targets",
-]);
 
 interface BufferPlan {
   name: string;
@@ -41,9 +29,9 @@ const plans = new Map<string, KernelPlan>(
       index,
       numbers,
       sizes: operandSizes[name],
-      buffers: buffers.map(({ name: operand, mode, optional }) => ({
+      buffers: buffers.map(({ name: operand, dtype, mode, optional }) => ({
         name: operand,
-        dtype: integerBuffers.has(operand) ? "i32" : "f32",
+        dtype,
         optional,
         weight: mode === "w",
         writes: mode === "out" || mode === "inout",
@@ -52,8 +40,8 @@ const plans = new Map<string, KernelPlan>(
   ]),
 );
 
-/** No call takes more words than this. */
-const LONGEST_CALL = 64;
+/** Words of the longest call: its kernel, two for each buffer at most, its numbers. */
+const LONGEST_CALL = Math.max(...parsedKernels.map(({ buffers, numbers }) => 1 + 2 * buffers.length + numbers.length));
 
 /**
  * Calls waiting to be run, as the addon reads them: per call the kernel's place in the table, an address per buffer (and
@@ -84,7 +72,7 @@ export class CommandStream {
 
   /**
    * @throws DeviceError for a buffer of another device or a freed one
-   * @throws ShapeError for a wrong element type, a buffer too short, or a number that is none
+   * @throws ShapeError for a wrong element type, a buffer too short, a number that is none, or a size that is not whole
    */
   push<N extends KernelName>(kernel: N, args: KernelArguments<N, DeviceBuffer>): void {
     const plan = plans.get(kernel);
@@ -119,10 +107,9 @@ export class CommandStream {
     }
     for (const name of plan.numbers) {
       const value = given[name];
-      if (typeof value !== "number" || Number.isNaN(value)) {
-        throw new ShapeError(`${kernel}: ${name} must be a number, got ${value}; pass every number of its signature`);
-      }
-      words[at++] = value;
+      const wrong = wrongNumber(name, value);
+      if (wrong) throw new ShapeError(`${kernel}: ${wrong}`);
+      words[at++] = value as number;
     }
     this.length = at;
   }

@@ -1,22 +1,10 @@
 import { DeviceError, ShapeError } from "../../../base/errors.ts";
 import type { Device, DeviceBuffer, DeviceInfo, DType } from "../../device.ts";
-import { type KernelArguments, type KernelName, type ParsedKernel, parsedKernels } from "../../kernels.ts";
+import { type KernelArguments, type KernelName, type ParsedKernel, parsedKernels, wrongNumber } from "../../kernels.ts";
 import { operandSizes } from "../../operand-sizes.ts";
 import { ReferenceBuffer, ReferenceStorage } from "./buffer.ts";
 import { referenceKernels } from "./kernel-table.ts";
 import type { Operand } from "./operand.ts";
-
-const integerBuffers = new Set([
-  "tokens",
-  "positions",
-  "index",
-  "segments",
-  "offsets",
-  "order",
-  "inverse",
-  "expertIds",
-  "targets",
-]);
 
 const kernelsByName = new Map<string, ParsedKernel>(parsedKernels.map((kernel) => [kernel.name, kernel]));
 
@@ -44,7 +32,8 @@ class ReferenceDevice implements Device {
   view(buffer: DeviceBuffer, offset: number, length: number): DeviceBuffer {
     const own = this.#own("view", buffer);
     own.elements("view");
-    if (!(offset >= 0 && length >= 0 && offset + length <= own.length)) {
+    const whole = Number.isSafeInteger(offset) && Number.isSafeInteger(length);
+    if (!(whole && offset >= 0 && length >= 0 && offset + length <= own.length)) {
       throw new ShapeError(
         `view: expected a range within ${own.length} elements, got ${length} from ${offset} on; check offset and length`,
       );
@@ -79,16 +68,15 @@ class ReferenceDevice implements Device {
     if (!parsed) throw new DeviceError(`enqueue: no kernel is named ${kernel}; see src/engine/kernels.ts`);
     const given = args as Record<string, DeviceBuffer | number | null | undefined>;
     const operands: Record<string, Operand | number | null> = {};
-    for (const name of parsed.numbers) operands[name] = finiteNumber(kernel, name, given[name]);
+    for (const name of parsed.numbers) operands[name] = checkedNumber(kernel, name, given[name]);
     const sizes: Partial<Record<string, number>> = operandSizes[kernel](operands as KernelArguments<N, never>);
-    for (const { name, optional } of parsed.buffers) {
+    for (const { name, dtype, optional } of parsed.buffers) {
       const buffer = given[name];
       if (optional && buffer === null) {
         operands[name] = null;
         continue;
       }
       const own = this.#own(`${kernel}.${name}`, buffer);
-      const dtype = integerBuffers.has(name) ? "i32" : "f32";
       if (own.dtype !== dtype) throw new ShapeError(`${kernel}: ${name} must be ${dtype}, got ${own.dtype}`);
       const size = sizes[name] ?? 0;
       if (own.length < size) {
@@ -134,9 +122,10 @@ function createStorage(dtype: DType, length: number): ReferenceStorage {
   }
 }
 
-function finiteNumber(kernel: string, name: string, value: unknown): number {
-  if (typeof value === "number" && !Number.isNaN(value)) return value;
-  throw new ShapeError(`${kernel}: ${name} must be a number, got ${value}; pass every number of its signature`);
+function checkedNumber(kernel: string, name: string, value: unknown): number {
+  const wrong = wrongNumber(name, value);
+  if (wrong) throw new ShapeError(`${kernel}: ${wrong}`);
+  return value as number;
 }
 
 function describe(parsed: ParsedKernel, operands: Record<string, unknown>): string {

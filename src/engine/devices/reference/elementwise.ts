@@ -14,8 +14,3 @@ export function copy({ x, out, count }: Operands<"copy">): void {
 export function addScaled({ x, out, count, scale }: Operands<"addScaled">): void {
   for (let i = 0; i < count; i++) out[i] += scale * x[i];
 }
-
-/** out[i] = a[i] + scale · b[i]. */
-export function add({ a, b, out, count, scale }: Operands<"add">): void {
-  for (let i = 0; i < count; i++) out[i] = a[i] + scale * b[i];
-}

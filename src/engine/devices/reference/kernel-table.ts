@@ -1,7 +1,7 @@
 import type { KernelName } from "../../kernels.ts";
 import { gelu, geluBackward, swiglu, swigluBackward } from "./activation.ts";
 import { attention, attentionBackward } from "./attention.ts";
-import { add, addScaled, copy, fill } from "./elementwise.ts";
+import { addScaled, copy, fill } from "./elementwise.ts";
 import {
   groupedColumnSum,
   groupedLinear,
@@ -17,7 +17,7 @@ import { layerNorm, layerNormBackward, rmsNorm, rmsNormBackward } from "./norm.t
 import type { ReferenceKernel } from "./operand.ts";
 import { adamw, sumSquares } from "./optimizer.ts";
 import { rotary } from "./rotary.ts";
-import { columnSum, embed, embedBackward, gatherRows, scatterAddRows, scatterRows } from "./rows.ts";
+import { columnSum, embed, embedBackward, gatherRows, scatterAddRows } from "./rows.ts";
 import { sample } from "./sample.ts";
 import { tokenLogps, tokenLogpsBackward } from "./token-logps.ts";
 
@@ -26,12 +26,10 @@ export const referenceKernels: { readonly [N in KernelName]: ReferenceKernel<N> 
   fill,
   copy,
   addScaled,
-  add,
   embed,
   embedBackward,
   gatherRows,
   scatterAddRows,
-  scatterRows,
   linear,
   linearBackwardInput,
   linearBackwardWeight,
