@@ -4,12 +4,14 @@
 
 #include <cstring>
 #include <exception>
+#include <map>
+#include <memory>
 #include <string>
-#include <unordered_map>
 
 #include "isa.h"
 #include "memory.h"
 #include "pool.h"
+#include "self-check.h"
 #include "table.h"
 
 namespace reckon {
@@ -17,17 +19,28 @@ namespace {
 
 // A pool and the tensors' memory. Whatever JavaScript forgot to free goes with it.
 struct Device {
-  Device(int threads, IsaLevel level, Precision precision) : pool(new Pool(threads, level, precision)) {}
+  Device(int threads, IsaLevel level, Precision precision) : level(level), pool(new Pool(threads, level, precision)) {}
   ~Device() { close(); }
+
+  // Whether a block holds all of [address, address + bytes).
+  bool holds(const void* address, size_t bytes) const {
+    auto after = blocks.upper_bound(reinterpret_cast<uintptr_t>(address));
+    if (after == blocks.begin()) return false;
+    const auto& [begin, size] = *--after;
+    const size_t offset = reinterpret_cast<uintptr_t>(address) - begin;
+    return offset <= size && bytes <= size - offset;
+  }
 
   void close() {
     pool.reset();
-    for (const auto& [memory, bytes] : blocks) release(memory, bytes);
+    for (const auto& [address, bytes] : blocks) release(reinterpret_cast<void*>(address), bytes);
     blocks.clear();
   }
 
+  const IsaLevel level;
   std::unique_ptr<Pool> pool;
-  std::unordered_map<void*, size_t> blocks;
+  // Bytes of each allocation by its address.
+  std::map<uintptr_t, size_t> blocks;
 };
 
 napi_value fail(napi_env env, const std::string& message) {
@@ -102,7 +115,7 @@ struct Call {
   napi_value values[N];
 };
 
-// levels() → [{ level, name, available, reason }], strongest first.
+// levels() → [{ level, name, available, reason, fastBf16 }], strongest first.
 napi_value levels(napi_env env, napi_callback_info) {
   napi_value result;
   napi_create_array(env, &result);
@@ -114,6 +127,7 @@ napi_value levels(napi_env env, napi_callback_info) {
     napi_set_named_property(env, row, "name", text(env, state.name));
     napi_set_named_property(env, row, "available", truth(env, state.available));
     napi_set_named_property(env, row, "reason", text(env, state.reason));
+    napi_set_named_property(env, row, "fastBf16", truth(env, state.fastBf16));
     napi_set_element(env, result, i++, row);
   }
   return result;
@@ -156,6 +170,13 @@ napi_value open(napi_env env, napi_callback_info info) {
   return handle;
 }
 
+// wrongProduct(handle) → the matrix product that this processor gets wrong; "" when all are right (see self-check.h).
+napi_value wrongProduct(napi_env env, napi_callback_info info) {
+  const Call<1> call(env, info);
+  Device* device = call.device();
+  return device ? text(env, reckon::wrongProduct(*device->pool, device->level)) : nullptr;
+}
+
 // close(handle): frees everything, stops the threads.
 napi_value close(napi_env env, napi_callback_info info) {
   const Call<1> call(env, info);
@@ -169,7 +190,7 @@ napi_value allocate(napi_env env, napi_callback_info info) {
   Device* device = call.device();
   if (!device) return nullptr;
   void* memory = reserve(call.size(1));
-  if (memory) device->blocks.emplace(memory, call.size(1));
+  if (memory) device->blocks.emplace(reinterpret_cast<uintptr_t>(memory), call.size(1));
   return number(env, static_cast<double>(reinterpret_cast<uintptr_t>(memory)));
 }
 
@@ -178,10 +199,11 @@ napi_value freeBlock(napi_env env, napi_callback_info info) {
   const Call<2> call(env, info);
   Device* device = call.device();
   if (!device) return nullptr;
-  const auto block = device->blocks.find(call.address(1));
+  void* const memory = call.address(1);
+  const auto block = device->blocks.find(reinterpret_cast<uintptr_t>(memory));
   if (block == device->blocks.end()) return fail(env, "not an allocated address");
-  device->pool->packs().drop(block->first, block->second);
-  release(block->first, block->second);
+  device->pool->packs().drop(memory, block->second);
+  release(memory, block->second);
   device->blocks.erase(block);
   return nullptr;
 }
@@ -189,18 +211,24 @@ napi_value freeBlock(napi_env env, napi_callback_info info) {
 // write(handle, address, typedArray): copies all of the array's bytes to the address.
 napi_value write(napi_env env, napi_callback_info info) {
   const Call<3> call(env, info);
+  Device* device = call.device();
   size_t length;
-  const void* data = call.device() ? call.bytes(2, &length) : nullptr;
-  if (data) std::memcpy(call.address(1), data, length);
+  const void* data = device ? call.bytes(2, &length) : nullptr;
+  if (!data) return nullptr;
+  if (!device->holds(call.address(1), length)) return fail(env, "not within an allocation");
+  std::memcpy(call.address(1), data, length);
   return nullptr;
 }
 
 // read(handle, address, typedArray): fills the array from the address.
 napi_value read(napi_env env, napi_callback_info info) {
   const Call<3> call(env, info);
+  Device* device = call.device();
   size_t length;
-  void* data = call.device() ? call.bytes(2, &length) : nullptr;
-  if (data) std::memcpy(data, call.address(1), length);
+  void* data = device ? call.bytes(2, &length) : nullptr;
+  if (!data) return nullptr;
+  if (!device->holds(call.address(1), length)) return fail(env, "not within an allocation");
+  std::memcpy(data, call.address(1), length);
   return nullptr;
 }
 
@@ -210,7 +238,9 @@ napi_value run(napi_env env, napi_callback_info info) {
   Device* device = call.device();
   size_t length;
   const void* stream = device ? call.bytes(1, &length) : nullptr;
-  if (!stream || device->pool->run(static_cast<const double*>(stream), call.size(2))) return nullptr;
+  if (!stream) return nullptr;
+  if (call.size(2) > length / sizeof(double)) return fail(env, "a stream longer than its array");
+  if (device->pool->run(static_cast<const double*>(stream), call.size(2))) return nullptr;
   const Failure& failure = device->pool->failure();
   napi_value result;
   napi_create_object(env, &result);
@@ -233,6 +263,7 @@ napi_value initialize(napi_env env, napi_value exports) {
       RECKON_METHOD("open", open),         RECKON_METHOD("close", close), RECKON_METHOD("allocate", allocate),
       RECKON_METHOD("free", freeBlock),    RECKON_METHOD("write", write), RECKON_METHOD("read", read),
       RECKON_METHOD("run", run),           RECKON_METHOD("overhead", overhead),
+      RECKON_METHOD("wrongProduct", wrongProduct),
 #undef RECKON_METHOD
   };
   napi_define_properties(env, exports, sizeof(properties) / sizeof(properties[0]), properties);

@@ -114,6 +114,12 @@ inline Vec log(Vec x) {
   return fma(exponent, set1(0.693147181f), fma(s * square, p, s + s)) + (x - x);
 }
 
+// ln (1 + x) for x ≥ 0 that leaves 1 + x finite, within 3 ulp: ln u with u = 1 + x rounded, and what the rounding lost over u.
+inline Vec log1p(Vec x) {
+  const Vec one = set1(1), u = one + x;
+  return log(u) + (x - (u - one)) / u;
+}
+
 // 1 / (1 + e^−x).
 inline Vec sigmoid(Vec x) { return reciprocal(set1(1.0f) + exp(zero() - x)); }
 

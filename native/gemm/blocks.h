@@ -115,12 +115,6 @@ struct RowTiles {
   }
 };
 
-RECKON_INLINE Output shifted(const Output& output, int64_t row, int64_t column) {
-  const int64_t at = row * output.stride + column;
-  return {output.c + at, output.stride, output.bias ? output.bias + column : nullptr,
-          output.residual ? output.residual + at : nullptr};
-}
-
 // c = A · B. `rowsAreNear`: the rows were copied into this core's cache just now.
 template <class Multiply>
 void multiplyBlock(const float* left, int64_t stride, bool rowsAreNear, int64_t rows, const float* packed, int64_t depth,

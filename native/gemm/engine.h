@@ -17,6 +17,15 @@ struct Output {
   const float* residual;
 };
 
+// The same from row and column on.
+RECKON_INLINE Output shifted(const Output& output, int64_t row, int64_t column) {
+  const int64_t at = row * output.stride + column;
+  return {output.c + at, output.stride, output.bias ? output.bias + column : nullptr,
+          output.residual ? output.residual + at : nullptr};
+}
+
+RECKON_INLINE int64_t ceilDivide(int64_t a, int64_t b) { return (a + b - 1) / b; }
+
 struct Engine {
   // Numbers the layout of packed weights in the pack cache.
   int layout;

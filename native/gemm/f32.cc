@@ -58,9 +58,6 @@ void packPanel(const float* w, int64_t stride, bool byColumn, int64_t depth, int
   }
 }
 
-// Stride of copied rows: not a multiple of a page, so that they spread over the cache sets.
-int64_t copyStride(int64_t depth) { return (depth + W - 1) / W * W + 16; }
-
 template <bool ROUND>
 size_t rowsBytes(int64_t rows, int64_t depth, int64_t columns) {
   // Rows about a page apart share a few cache sets; long rows are worth having near when they are read many times.

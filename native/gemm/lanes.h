@@ -27,6 +27,10 @@ constexpr bool kMaskingIsFree = false;
 // Columns of a packed panel.
 constexpr int kPanel = W * kTileVectors;
 
+// Words of a row of `depth` words that is copied beside others: whole vectors, and not a multiple of a page, so that rows
+// spread over the cache sets.
+RECKON_INLINE int64_t copyStride(int64_t depth) { return (depth + W - 1) / W * W + 16; }
+
 // Rounds to the nearest bf16, ties to even; the value stays an f32. NaN stays NaN.
 RECKON_INLINE Vec roundToBf16(Vec value) {
   typedef uint32_t Bits __attribute__((vector_size(sizeof(Vec))));

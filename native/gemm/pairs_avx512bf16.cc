@@ -55,9 +55,6 @@ void packPanel(const float* w, int64_t stride, bool byColumn, int64_t depth, int
   }
 }
 
-// Words of a copied row: whole vectors, not a multiple of a page.
-int64_t copyStride(int64_t pairs) { return (pairs + W - 1) / W * W + 16; }
-
 size_t rowsBytes(int64_t rows, int64_t depth, int64_t) { return sizeof(float) * rows * copyStride(pairsOf(depth)); }
 
 void packRows(const float* x, int64_t stride, int64_t rows, int64_t depth, void* copy) {

@@ -36,7 +36,6 @@ constexpr int kRowsAtOnce = 256;
 
 static_assert(W == kTile, "a tile row is one vector");
 
-int64_t ceilDivide(int64_t a, int64_t b) { return (a + b - 1) / b; }
 int64_t stepsOf(int64_t depth) { return ceilDivide(depth, kStep); }
 
 // Tiles may be used while one of these lives.
@@ -192,12 +191,6 @@ void finish(const char* sums, int64_t rows, int64_t columns, const Output& outpu
   }
 }
 
-Output shifted(const Output& output, int64_t row, int64_t column) {
-  const int64_t at = row * output.stride + column;
-  return {output.c + at, output.stride, output.bias ? output.bias + column : nullptr,
-          output.residual ? output.residual + at : nullptr};
-}
-
 // `sums` holds 2 KB for each tile of rows, and 4 KB for the last.
 void multiplyTiles(const char* left, char* sums, int64_t rows, const char* panels, int64_t depth, int64_t columns,
                    const Output& output) {
@@ -213,7 +206,8 @@ void multiplyTiles(const char* left, char* sums, int64_t rows, const char* panel
       // The next panel comes near while this one is in use, an equal part of it at each step.
       const char* ahead = panel + panelSize;
       const int aheadBytes = static_cast<int>(ceilDivide(kPanelStepBytes / 64, pairs) * 64);
-      for (int64_t from = 0; from < steps; from += kDepthSteps) {
+      // Once without any steps: a product of no depth is zero.
+      for (int64_t from = 0; from == 0 || from < steps; from += kDepthSteps) {
         const int64_t count = steps - from < kDepthSteps ? steps - from : kDepthSteps;
         for (int64_t p = 0; p < pairs; p++) {
           multiply2x2(left + 2 * p * rowTileBytes + from * kTileBytes, rowTileBytes, panel + from * kPanelStepBytes,

@@ -21,8 +21,6 @@ struct Gradient {
   int64_t groups, rows, inner, outer;
 };
 
-int64_t ceilDivide(int64_t a, int64_t b) { return (a + b - 1) / b; }
-
 // Waits until `done` counts `blocks`. The thread that is to raise it may have lost its core, so this one gives its own up
 // after some microseconds.
 void await(const std::atomic<int32_t>& done, int64_t blocks) {
@@ -51,7 +49,7 @@ Cut cutRegions(const Gradient& g, const Engine& engine, int threads) {
 }
 
 void accumulate(const Gradient& g, Thread& thread) {
-  if (g.rows == 0) return;
+  if (g.rows == 0 || g.inner == 0 || g.outer == 0) return;
   const Engine& engine = chooseEngine(thread);
   const Cut cut = cutRegions(g, engine, thread.count);
   const int64_t regions = cut.down * cut.across;

@@ -134,6 +134,15 @@ void attentionBackward(const Arguments& a, Thread& thread) {
   const AttentionShape shape{a.buffer<Segment>(6), a.integer(12), a.integer(13),
                              a.integer(14), a.integer(15), static_cast<float>(a.number(16)), a.buffer(7)};
   const int64_t rows = a.integer(11), maxKeys = a.integer(17), count = shape.count;
+  checkSegments(shape, maxKeys);
+  for (int64_t s = 0; s < count; s++) {
+    const Segment& segment = shape.segments[s];
+    if (segment.queryCount == 0) continue;
+    const int64_t last = (segment.queryCount - 1) * static_cast<int64_t>(segment.stride);
+    if (segment.stride < 0 || segment.keysBefore > 0 || segment.queryStart + last >= rows || segment.keyStart + last >= rows) {
+      throw std::out_of_range("a segment's queries and keys must be rows of the batch, and keysBefore 0");
+    }
+  }
 
   // Trees as lists in table order: root r is followed by next[r], and so on until −1.
   int32_t* roots = static_cast<int32_t*>(thread.scratch(0, 4 * sizeof(int32_t) * count));

@@ -142,6 +142,7 @@ void attention(const Arguments& a, Thread& thread) {
   const AttentionShape shape{a.buffer<Segment>(3), a.integer(7), a.integer(8),
                              a.integer(9), a.integer(10), static_cast<float>(a.number(11)), a.buffer(4)};
   const int64_t maxKeys = a.integer(12);
+  checkSegments(shape, maxKeys);
   // Blocks of queries, the same list in every thread.
   int64_t blocks = 0;
   for (int64_t s = 0; s < shape.count; s++) blocks += (shape.segments[s].queryCount + queryBlock - 1) / queryBlock;

@@ -1,5 +1,7 @@
 // What attention and its gradient share: segments, chains of keys, queries laid out across lanes, rows weighted and added.
 #pragma once
+#include <stdexcept>
+
 #include "elementwise.h"
 
 namespace reckon {
@@ -38,6 +40,21 @@ struct Chain {
     return c + 1 < depth ? links[c].keys : position + 1 - links[c].base;
   }
 };
+
+// Throws when the table could lead a kernel astray: a parent that does not precede its child, a negative number, or a chain
+// of more than maxKeys keys.
+inline void checkSegments(const AttentionShape& shape, int64_t maxKeys) {
+  for (int64_t s = 0; s < shape.count; s++) {
+    const Segment& segment = shape.segments[s];
+    if (segment.queryStart < 0 || segment.queryCount < 0 || segment.keyStart < 0 || segment.keysBefore < 0) {
+      throw std::out_of_range("a segment's rows must not be negative");
+    }
+    if (segment.parent >= s) throw std::out_of_range("a segment's parent must precede it in the table");
+    int64_t keys = 0;
+    for (int64_t link = s; link >= 0; link = shape.segments[link].parent) keys += shape.segments[link].keys();
+    if (keys > maxKeys) throw std::out_of_range("maxKeys must bound the keys of every chain of segments");
+  }
+}
 
 // `links` has room for every segment.
 inline Chain chainOf(const AttentionShape& shape, int64_t segment, Link* links) {

@@ -1,6 +1,8 @@
 // Log-probability of a target and entropy of the distribution, per row of logits. With z = (logit − max) ·
 // inverseTemperature, log Σ e^z is log1p of what the sum has beyond the 1 of the largest: a nearly certain token keeps a
 // precise log-probability. Three passes over a row in both directions: maximum, sums over lanes, result.
+#include <stdexcept>
+
 #include "elementwise.h"
 
 namespace reckon {
@@ -28,10 +30,17 @@ static inline RowSoftmax rowSoftmax(const float* logits, int64_t vocabulary, flo
     return e - isLargest;
   });
   const float beyondOne = rest + (reduceAdd(largest) - 1.0f);
-  row.logSum = __builtin_log1pf(beyondOne);
+  float logSum[W];
+  store(logSum, log1p(set1(beyondOne)));
+  row.logSum = logSum[0];
   row.sum = 1.0f + beyondOne;
   row.weighted = reduceAdd(weighted);
   return row;
+}
+
+static inline int32_t targetOf(const int32_t* targets, int64_t r, int64_t vocabulary) {
+  if (targets[r] < 0 || targets[r] >= vocabulary) throw std::out_of_range("a target must be an id of the vocabulary");
+  return targets[r];
 }
 
 void tokenLogps(const Arguments& a, Thread& thread) {
@@ -45,7 +54,7 @@ void tokenLogps(const Arguments& a, Thread& thread) {
     const float* row = logits + r * vocabulary;
     const RowSoftmax softmax = rowSoftmax(row, vocabulary, inverseTemperature);
     float target[W];
-    store(target, softmax.unbounded(set1(row[targets[r]])));
+    store(target, softmax.unbounded(set1(row[targetOf(targets, r, vocabulary)])));
     logps[r] = target[0] - softmax.logSum;
     entropies[r] = softmax.logSum - softmax.weighted / softmax.sum;
   });
@@ -61,6 +70,7 @@ void tokenLogpsBackward(const Arguments& a, Thread& thread) {
   const float inverseTemperature = static_cast<float>(a.number(7));
   shareRows(thread, rows, 4 * vocabulary, [&](int64_t r) {
     float* row = logits + r * vocabulary;
+    const int32_t target = targetOf(targets, r, vocabulary);
     const RowSoftmax softmax = rowSoftmax(row, vocabulary, inverseTemperature);
     const Vec scale = set1(-inverseTemperature / softmax.sum);
     const Vec dLogp = set1(dLogps[r]), dEntropy = set1(dEntropies[r]);
@@ -69,7 +79,7 @@ void tokenLogpsBackward(const Arguments& a, Thread& thread) {
       Vec z = softmax.shifted(load(row + i, lanes));
       store(row + i, exp(z) * scale * fma(dEntropy, z + offset, dLogp), lanes);
     });
-    row[targets[r]] += inverseTemperature * dLogps[r];
+    row[target] += inverseTemperature * dLogps[r];
   });
 }
 

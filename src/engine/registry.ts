@@ -13,7 +13,7 @@ export interface DeviceOptions {
   name: "native" | "reference";
   /** `auto`: the processors this process may use, at most 64. Reference always runs on one. */
   threads?: number | "auto";
-  /** Operands of matrix products. `auto`: bf16 where the processor has instructions for it, else f32. */
+  /** Operands of matrix products. `auto`: bf16 where the processor multiplies it faster than f32 (AMX, AMD), else f32. */
   precision?: "auto" | "f32" | "bf16";
   /** Instruction set of the native device; the environment variable RECKON_ISA, or else the strongest, when left out. */
   isa?: string;
@@ -86,7 +86,7 @@ export function describeDevices(options: { addonPath?: string } = {}): DeviceRep
   const native = { path, state, levels: levels.map(({ name, available, reason }) => ({ name, available, reason })) };
   try {
     const { level, forced } = chooseLevel(levels, isaFromEnvironment(), (candidate) => addon.probe(candidate));
-    const precision = choosePrecision("auto", level.name);
+    const precision = choosePrecision("auto", level);
     const chosen = { isa: level.name, forced, precision, threads: automaticThreads() };
     return { ...report, native: { ...native, chosen } };
   } catch (error) {

@@ -7,12 +7,15 @@ import { kernelSignatures } from "../../kernels.ts";
 /** An open pool of threads in the addon and the memory that belongs to it. */
 export type NativeHandle = { readonly nativeHandle: unique symbol };
 
-/** One instruction set as the addon finds it here; `reason` says why it is not available. */
+/** One instruction set as the addon finds it here. */
 export interface NativeLevel {
   level: number;
   name: string;
   available: boolean;
+  /** Why it is not available; empty when it is. */
   reason: string;
+  /** Multiplies bf16 operands faster than f32 on this processor. */
+  fastBf16: boolean;
 }
 
 /** What native/addon.cc exports. Addresses and sizes in bytes are numbers, exact below 2⁵³. */
@@ -21,6 +24,8 @@ export interface NativeAddon {
   probe(level: number): boolean;
   signatures(): string[];
   open(level: number, threads: number, precision: number): NativeHandle;
+  /** The matrix product that comes out wrong on this processor; empty when all are right. */
+  wrongProduct(handle: NativeHandle): string;
   close(handle: NativeHandle): void;
   allocate(handle: NativeHandle, bytes: number): number;
   free(handle: NativeHandle, address: number): void;
@@ -69,7 +74,19 @@ export function requireAddon(path?: string): NativeAddon {
   );
 }
 
-const functions = ["levels", "probe", "open", "close", "allocate", "free", "write", "read", "run", "overhead"] as const;
+const functions = [
+  "levels",
+  "probe",
+  "open",
+  "wrongProduct",
+  "close",
+  "allocate",
+  "free",
+  "write",
+  "read",
+  "run",
+  "overhead",
+] as const;
 
 /** How the addon differs from the one these sources make: in its kernels or its functions; null when it does not. */
 function differenceFromSources(addon: NativeAddon): string | null {

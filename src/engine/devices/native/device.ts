@@ -54,7 +54,8 @@ export class NativeDevice implements Device {
 
   view(buffer: DeviceBuffer, offset: number, length: number): DeviceBuffer {
     const own = this.#own("view", buffer);
-    if (!(offset >= 0 && length >= 0 && offset + length <= own.length)) {
+    const whole = Number.isSafeInteger(offset) && Number.isSafeInteger(length);
+    if (!(whole && offset >= 0 && length >= 0 && offset + length <= own.length)) {
       throw new ShapeError(
         `view: expected a range within ${own.length} elements, got ${length} from ${offset} on; check offset and length`,
       );
@@ -69,25 +70,33 @@ export class NativeDevice implements Device {
         `free: expected a whole allocation of ${storage.elements} elements, got a view of ${length}; free what allocate returned`,
       );
     }
-    this.#flushIfUsed(storage);
-    this.#addon.free(this.#handle, storage.address);
-    storage.address = 0;
-    this.#live.delete(storage);
-    this.#bytes -= 4 * length;
+    try {
+      this.#flushIfUsed(storage);
+    } finally {
+      // Also when a waiting call failed: what it was to do with this memory is over.
+      this.#addon.free(this.#handle, storage.address);
+      storage.address = 0;
+      this.#live.delete(storage);
+      this.#bytes -= 4 * length;
+    }
   }
 
   write(buffer: DeviceBuffer, data: ArrayLike<number>): void {
     const own = this.#own("write", buffer);
-    if (data.length !== own.length) {
-      throw new ShapeError(`write: expected ${own.length} numbers, got ${data.length}; write to a view of that length`);
+    const Words = own.dtype === "f32" ? Float32Array : Int32Array;
+    const words = data instanceof Words ? data : Words.from(data);
+    if (words.length !== own.length) {
+      throw new ShapeError(
+        `write: expected ${own.length} numbers, got ${words.length}; write to a view of that length`,
+      );
     }
     this.#flushIfUsed(own.storage);
-    const Words = own.dtype === "f32" ? Float32Array : Int32Array;
-    this.#addon.write(this.#handle, own.address, data instanceof Words ? data : Words.from(data));
+    this.#addon.write(this.#handle, own.address, words);
     own.storage.version = this.#stream.nextVersion();
   }
 
   enqueue<N extends KernelName>(kernel: N, args: KernelArguments<N, DeviceBuffer>): void {
+    this.#assertOpen(kernel);
     this.#stream.push(kernel, args);
     if (this.#stream.length > FLUSH_WORDS) this.#flush();
   }
@@ -131,7 +140,7 @@ export class NativeDevice implements Device {
     const failure = this.#addon.run(this.#handle, words, length);
     if (failure === undefined) return;
     if (failure.bytes > 0) throw this.#outOfMemory(failure.message, failure.bytes);
-    throw new DeviceError(`native device: ${failure.message}; rebuild the addon with npm run build and report this`);
+    throw new DeviceError(`native device: ${failure.message}; check what the call was given`);
   }
 
   #own(operation: string, buffer: DeviceBuffer): NativeBuffer {

@@ -1,5 +1,5 @@
 import { ConfigError, DeviceError } from "../../../base/errors.ts";
-import { requireAddon } from "./addon.ts";
+import { type NativeAddon, type NativeHandle, type NativeLevel, requireAddon } from "./addon.ts";
 import { NativeDevice } from "./device.ts";
 import { chooseLevel, choosePrecision } from "./levels.ts";
 
@@ -19,7 +19,8 @@ export interface NativeOptions {
  * Opens the C++ device.
  *
  * @throws ConfigError for a number of threads that is not 1 … MAX_THREADS
- * @throws DeviceError when the addon or the instruction set cannot be used, or threads cannot be started
+ * @throws DeviceError when the addon or the instruction set cannot be used, threads cannot be started, or this processor
+ * gets a small matrix product of whole numbers wrong: no instruction set is taken on trust
  */
 export function openNativeDevice({ threads, precision, isa, addonPath }: NativeOptions): NativeDevice {
   if (!Number.isInteger(threads) || threads < 1 || threads > MAX_THREADS) {
@@ -27,10 +28,27 @@ export function openNativeDevice({ threads, precision, isa, addonPath }: NativeO
   }
   const addon = requireAddon(addonPath);
   const { level } = chooseLevel(addon.levels(), isa, (candidate) => addon.probe(candidate));
-  const operands = choosePrecision(precision, level.name);
-  const info = { name: "native", isa: level.name, threads, precision: operands } as const;
+  const operands = choosePrecision(precision, level);
+  const handle = openHandle(addon, level, threads, operands);
+  const wrong = addon.wrongProduct(handle);
+  if (wrong !== "") {
+    addon.close(handle);
+    const weaker = level.name === "amx" || level.name === "avx512bf16" ? "avx512" : "portable";
+    throw new DeviceError(
+      `native device: ${wrong} comes out wrong with the ${level.name} instructions of this processor; set RECKON_ISA=${weaker} and report this`,
+    );
+  }
+  return new NativeDevice(addon, handle, { name: "native", isa: level.name, threads, precision: operands });
+}
+
+function openHandle(
+  addon: NativeAddon,
+  { level }: NativeLevel,
+  threads: number,
+  operands: "f32" | "bf16",
+): NativeHandle {
   try {
-    return new NativeDevice(addon, addon.open(level.level, threads, operands === "bf16" ? 1 : 0), info);
+    return addon.open(level, threads, operands === "bf16" ? 1 : 0);
   } catch (cause) {
     throw new DeviceError(`native device: could not start ${threads} threads; ask for fewer with --threads`, { cause });
   }

@@ -3,10 +3,16 @@ import { DeviceError } from "../../../base/errors.ts";
 import { chooseLevel, choosePrecision } from "./levels.ts";
 
 const levels = [
-  { level: 5, name: "amx", available: false, reason: "the processor does not list AMX" },
-  { level: 4, name: "avx512bf16", available: false, reason: "the processor does not list AVX512_BF16" },
-  { level: 2, name: "avx2", available: true, reason: "" },
-  { level: 0, name: "portable", available: true, reason: "" },
+  { level: 5, name: "amx", available: false, reason: "the processor does not list AMX", fastBf16: true },
+  {
+    level: 4,
+    name: "avx512bf16",
+    available: false,
+    reason: "the processor does not list AVX512_BF16",
+    fastBf16: false,
+  },
+  { level: 2, name: "avx2", available: true, reason: "", fastBf16: false },
+  { level: 0, name: "portable", available: true, reason: "", fastBf16: false },
 ];
 
 describe("chooseLevel", () => {
@@ -14,6 +20,18 @@ describe("chooseLevel", () => {
     const probe = vi.fn();
     expect(chooseLevel(levels, undefined, probe)).toEqual({ level: levels[2], forced: false });
     expect(probe).not.toHaveBeenCalled();
+  });
+
+  it("passes over the slow bf16 of Intel's AVX-512, takes AMD's and AMX", () => {
+    const names = (fast: boolean, amx: boolean) => {
+      const all = levels.map((one) => ({ ...one, available: amx || one.name !== "amx" }));
+      all[1].fastBf16 = fast;
+      all.splice(2, 0, { level: 3, name: "avx512", available: true, reason: "", fastBf16: false });
+      return chooseLevel(all, undefined, vi.fn()).level.name;
+    };
+    expect([names(false, false), names(true, false), names(false, true)]).toEqual(["avx512", "avx512bf16", "amx"]);
+    const listed = levels.map((one) => ({ ...one, available: true }));
+    expect(chooseLevel(listed, "avx512bf16", () => false).level.name).toBe("avx512bf16");
   });
 
   it("takes a weaker one that is asked for without running its instructions", () => {
@@ -34,17 +52,13 @@ describe("chooseLevel", () => {
 });
 
 describe("choosePrecision", () => {
-  it("is bf16 by itself only where there are instructions for it", () => {
-    expect(["amx", "avx512bf16", "avx512", "neon"].map((level) => choosePrecision("auto", level))).toEqual([
-      "bf16",
-      "bf16",
-      "f32",
-      "f32",
-    ]);
+  it("is bf16 by itself only where that is faster than f32", () => {
+    expect(choosePrecision("auto", { fastBf16: true })).toBe("bf16");
+    expect(choosePrecision("auto", { fastBf16: false })).toBe("f32");
   });
 
   it("is what is asked for everywhere", () => {
-    expect(choosePrecision("f32", "amx")).toBe("f32");
-    expect(choosePrecision("bf16", "avx2")).toBe("bf16");
+    expect(choosePrecision("f32", { fastBf16: true })).toBe("f32");
+    expect(choosePrecision("bf16", { fastBf16: false })).toBe("bf16");
   });
 });

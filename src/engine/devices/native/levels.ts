@@ -1,9 +1,6 @@
 import { DeviceError } from "../../../base/errors.ts";
 import type { NativeLevel } from "./addon.ts";
 
-/** Levels whose processors multiply bf16 operands. */
-const bf16Levels = ["amx", "avx512bf16"];
-
 export interface ChosenLevel {
   level: NativeLevel;
   /** Whether somebody asked for it by name. */
@@ -11,7 +8,8 @@ export interface ChosenLevel {
 }
 
 /**
- * The instruction set to use: the strongest available, or the one asked for. A level that the processor does not list
+ * The instruction set to use: the strongest available, or the one asked for. `avx512bf16` differs from `avx512` in bf16
+ * products alone, so it is passed over unless asked for where it is the slower one. A level that the processor does not list
  * may still be asked for when its instructions are found to execute (hypervisors hide some without disabling them).
  *
  * @param levels strongest first
@@ -24,7 +22,10 @@ export function chooseLevel(
   asked: string | undefined,
   probe: (level: number) => boolean,
 ): ChosenLevel {
-  if (asked === undefined) return { level: levels.find(({ available }) => available) as NativeLevel, forced: false };
+  if (asked === undefined) {
+    const gains = ({ name, fastBf16 }: NativeLevel) => name !== "avx512bf16" || fastBf16;
+    return { level: levels.find((level) => level.available && gains(level)) as NativeLevel, forced: false };
+  }
   const level = levels.find(({ name }) => name === asked);
   if (level && (level.available || probe(level.level))) return { level, forced: true };
   const there = levels.filter(({ available }) => available).map(({ name }) => name);
@@ -34,8 +35,11 @@ export function chooseLevel(
   );
 }
 
-/** Operand type of matrix products: `auto` is bf16 where the level has instructions for it, f32 elsewhere. */
-export function choosePrecision(asked: "auto" | "f32" | "bf16", level: string): "f32" | "bf16" {
+/** Operand type of matrix products: `auto` is bf16 where the level multiplies it faster than f32, f32 elsewhere. */
+export function choosePrecision(
+  asked: "auto" | "f32" | "bf16",
+  { fastBf16 }: Pick<NativeLevel, "fastBf16">,
+): "f32" | "bf16" {
   if (asked !== "auto") return asked;
-  return bf16Levels.includes(level) ? "bf16" : "f32";
+  return fastBf16 ? "bf16" : "f32";
 }
