@@ -3,7 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, describe, expect, it } from "vitest";
 import { asidePath, explainWriteFailure, writeFileAtomic } from "./atomic-file.ts";
-import { CheckpointError } from "./errors.ts";
+import { CheckpointError, DataError } from "./errors.ts";
 
 const dir = mkdtempSync(join(tmpdir(), "reckon-atomic-"));
 afterAll(() => rmSync(dir, { recursive: true, force: true }));
@@ -46,8 +46,16 @@ describe("writeFileAtomic", () => {
     expect(readdirSync(dir)).toEqual(["file"]);
   });
 
+  it.each([
+    ["a directory", dir, /expected a file.*found a directory/],
+    ["a device", "/dev/null", /found a device/],
+    ["a path in no directory", join(dir, "missing", "file"), /missing is none; make it first/],
+  ])("never replaces %s", (_, target, text) => {
+    expect(() => writeFileAtomic(target, "x")).toThrow(text);
+    expect(() => writeFileAtomic(target, "x")).toThrow(DataError);
+  });
+
   it("passes other errors on", () => {
-    expect(() => writeFileAtomic(join(dir, "missing", "file"), "x")).toThrow("ENOENT");
     const unrelated = new RangeError("x");
     expect(explainWriteFailure(unrelated, { path, bytes: 1 })).toBe(unrelated);
     expect(explainWriteFailure(null, { path, bytes: 1 })).toBeNull();

@@ -1,7 +1,7 @@
 import { randomBytes } from "node:crypto";
-import { closeSync, fsyncSync, openSync, renameSync, rmSync, writeSync } from "node:fs";
+import { closeSync, fsyncSync, openSync, renameSync, rmSync, statSync, writeSync } from "node:fs";
 import { basename, dirname, join } from "node:path";
-import { CheckpointError } from "./errors.ts";
+import { CheckpointError, DataError } from "./errors.ts";
 
 /** Prefix of everything written aside; whatever still carries it when a run is opened was left by a killed process. */
 export const ASIDE_PREFIX = ".tmp-";
@@ -18,6 +18,7 @@ export function asidePath(path: string): string {
  * @param content text (UTF-8), bytes, or chunks of bytes that are written as they are produced
  * @param options.lastGood what is still intact if this write fails, named in the error
  * @param options.aside where to write before the rename; must be on the same file system
+ * @throws DataError when `path` is a directory or a device, which a rename would replace, or lies in no directory
  * @throws CheckpointError when the disk is full, a quota is reached or the disk fails; what was written aside is removed
  */
 export function writeFileAtomic(
@@ -25,6 +26,7 @@ export function writeFileAtomic(
   content: string | Uint8Array | Iterable<Uint8Array>,
   options: { lastGood?: string | null; aside?: string } = {},
 ): void {
+  checkTarget(path);
   const aside = options.aside ?? asidePath(path);
   let bytes = 0;
   try {
@@ -44,6 +46,19 @@ export function writeFileAtomic(
     throw explainWriteFailure(error, { path, bytes, lastGood: options.lastGood });
   }
   syncPath(dirname(path));
+}
+
+function checkTarget(path: string): void {
+  const there = statSync(path, { throwIfNoEntry: false });
+  if (there?.isFile()) return;
+  if (there) {
+    const what = there.isDirectory() ? "a directory" : "a device or pipe";
+    throw new DataError(`${path}: expected a file to replace or none, found ${what}; choose another path`);
+  }
+  if (statSync(dirname(path), { throwIfNoEntry: false })?.isDirectory()) return;
+  throw new DataError(
+    `${path}: expected a path in a directory that exists, and ${dirname(path)} is none; make it first`,
+  );
 }
 
 /** Removes what was written aside, as far as it can be: a failure here must not hide the one that led to it. */

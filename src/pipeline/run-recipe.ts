@@ -7,18 +7,22 @@ import { evaluate } from "../eval/evaluate.ts";
 import { loadModel, saveModel } from "../model/checkpoint.ts";
 import { mathFormer } from "../model/config.ts";
 import { closePolicy, createPolicy, type Policy } from "../model/policy.ts";
-import type { AttemptRecord, EvaluationSummary, RunEvent } from "../records/events.ts";
+import type { EvaluationSummary, RunEvent } from "../records/events.ts";
 import { writeReport } from "../report/write.ts";
 import { greedy } from "../rollout/sampling.ts";
 import { createRun, openRun } from "../runs/create-run.ts";
-import { newestCheckpoint, readEvents, readRun, runExists } from "../runs/run-reader.ts";
+import { newestCheckpoint, readEvents, readRun, runExists, secondsSpent } from "../runs/run-reader.ts";
 import type { RunWriter } from "../runs/run-writer.ts";
 import { measurePeakFlops } from "../train/flops.ts";
 import { readStageProgress } from "../train/training-state.ts";
 import { type ArithmeticTask, arithmeticTask } from "./arithmetic-task.ts";
+import { measuredRecord } from "./attempt-record.ts";
 import type { Recipe, Stage } from "./recipe.ts";
 import { runTrainingStage, type StageContext } from "./stage-runner.ts";
+import { checkStartModel, modelIdentity } from "./start-model.ts";
+import { warningOfStart } from "./training-watch.ts";
 
+/** How a run goes, beside its recipe. */
 export interface RunOptions {
   /** Directory that run directories are made in. Default `runs`. */
   root?: string;
@@ -34,6 +38,7 @@ export interface RunOptions {
   stopRequested?: () => boolean;
 }
 
+/** What a run came to. */
 export interface RunResult {
   /** The run's directory. */
   run: string;
@@ -49,66 +54,94 @@ export interface RunResult {
  * TrainingError when training diverges. What was written before stays, and `resume` goes on from the last checkpoint
  */
 export async function runRecipe(recipe: Recipe, options: RunOptions = {}): Promise<RunResult> {
-  const { root = "runs", onEvent = () => {}, onEvaluation = () => {}, stopRequested = () => false } = options;
   const device = openDevice(recipe.device);
-  let writer: RunWriter | null = null;
-  let policy: Policy | null = null;
   try {
-    const dir = join(root, recipe.name);
-    // A run killed before its directory was complete has nothing to go on with: it begins.
-    const resuming = options.resume === true && runExists(dir);
-    if (resuming && readRun(dir).finished)
-      return { run: dir, stages: evaluationsOf(readEvents(dir)), status: "finished" };
-    const task = arithmeticTask(recipe.task);
-    // What is wrong with a recipe shows here, before there is a directory to be in the way of the next try.
-    drawProblems(recipe, task);
-    if (resuming) writer = openRun(dir);
-    else {
-      policy = startingPolicy(device, recipe, null);
-      writer = createRun({ root, name: recipe.name, recipe, version, seed: recipe.seed, overwrite: options.overwrite });
-    }
-    const began = performance.now();
-    const position = findPosition(writer.dir, recipe);
-    policy ??= startingPolicy(device, recipe, position.checkpoint);
-    const store = writer;
-    const emit = (event: RunEvent) => {
-      if (event.type !== "checkpoint") store.append(event);
-      onEvent(event);
-    };
-    if (resuming) {
-      const { name: stage } = recipe.stages[position.index];
-      writer.resumeFrom(stage, position.step);
-      onEvent({ type: "resume", time: Date.now(), stage, step: position.step });
-    }
-    // Again after resuming: a process killed early may not have written it, and readers keep the last.
-    const { info } = device;
-    emit({ type: "run", time: Date.now(), name: recipe.name, version, seed: recipe.seed, device: { ...info } });
-    const context: StageContext = {
-      recipe,
-      task,
-      policy,
-      writer,
-      emit,
-      stopRequested,
-      peakFlops: await measurePeakFlops(device),
-      validation:
-        recipe.validation.problems > 0
-          ? task.prompts("validation", recipe.validation.problems, recipe.evaluation.seed)
-          : [],
-    };
-    const status = await runStages(context, position, onEvaluation);
-    if (status === "finished") {
-      await writer.saveFinal((dir) => saveModel(dir, context.policy, { tokenizer: "math", task: recipe.task }));
-      emit({ type: "run-end", time: Date.now(), seconds: (performance.now() - began) / 1000 });
-    }
-    writer.flush();
-    await reportRun(writer.dir);
-    return { run: writer.dir, stages: evaluationsOf(readEvents(writer.dir)), status };
+    return await runOn(device, recipe, options);
   } finally {
-    writer?.close();
-    if (policy) closePolicy(policy);
     device.close();
   }
+}
+
+async function runOn(device: Device, recipe: Recipe, options: RunOptions): Promise<RunResult> {
+  const { root = "runs", overwrite } = options;
+  const dir = join(root, recipe.name);
+  // A run killed before its directory was complete has nothing to go on with: it begins.
+  const resuming = options.resume === true && runExists(dir);
+  if (resuming && readRun(dir).finished)
+    return { run: dir, stages: evaluationsOf(readEvents(dir)), status: "finished" };
+  const task = arithmeticTask(recipe.task);
+  // What is wrong with a recipe shows here, before there is a directory to be in the way of the next try.
+  drawProblems(recipe, task);
+  const from = recipe.model.from ?? null;
+  let policy: Policy | null = null;
+  let writer: RunWriter | null = null;
+  try {
+    if (resuming) {
+      writer = openRun(dir);
+      await checkStartModel(dir, from, writer.manifest.startModel ?? null);
+    } else {
+      policy = startingPolicy(device, recipe, null);
+      const startModel = await modelIdentity(from);
+      writer = createRun({ root, name: recipe.name, recipe, version, seed: recipe.seed, startModel, overwrite });
+    }
+    const position = findPosition(writer.dir, recipe);
+    policy ??= startingPolicy(device, recipe, position.checkpoint);
+    const result = await runFrom(position, { recipe, task, policy, writer }, { ...options, resume: resuming });
+    writer.close();
+    return result;
+  } catch (error) {
+    // What went wrong first is what its reader can act on: closing may fail for the same reason.
+    try {
+      writer?.close();
+    } catch {}
+    throw error;
+  } finally {
+    if (policy) closePolicy(policy);
+  }
+}
+
+/** Trains and measures from `position` on; writes the final model, when all is done, and the report. */
+async function runFrom(
+  position: RunPosition,
+  { recipe, task, policy, writer }: Pick<StageContext, "recipe" | "task" | "policy" | "writer">,
+  { resume = false, onEvent = () => {}, onEvaluation = () => {}, stopRequested = () => false }: RunOptions,
+): Promise<RunResult> {
+  const began = performance.now();
+  const secondsBefore = resume ? secondsSpent(writer.dir) : 0;
+  const emit = (event: RunEvent) => {
+    if (event.type !== "checkpoint") writer.append(event);
+    onEvent(event);
+  };
+  const first = recipe.stages[position.index];
+  if (resume) {
+    writer.resumeFrom(first.name, position.step);
+    onEvent({ type: "resume", time: Date.now(), stage: first.name, step: position.step });
+  }
+  // Again after resuming: a process killed early may not have written it, and readers keep the last.
+  const { info } = policy.device;
+  emit({ type: "run", time: Date.now(), name: recipe.name, version, seed: recipe.seed, device: { ...info } });
+  const odd = position.checkpoint === null ? warningOfStart(first, recipe.model.from ?? null) : null;
+  if (odd) emit({ type: "warning", time: Date.now(), stage: first.name, step: 0, message: odd });
+  const { validation, evaluation } = recipe;
+  const context: StageContext = {
+    recipe,
+    task,
+    policy,
+    writer,
+    emit,
+    stopRequested,
+    peakFlops: await measurePeakFlops(policy.device),
+    validation: validation.problems > 0 ? task.prompts("validation", validation.problems, evaluation.seed) : [],
+  };
+  const status = await runStages(context, position, onEvaluation);
+  if (status === "finished") {
+    await writer.saveFinal((dir) => saveModel(dir, policy, { tokenizer: "math", task: recipe.task }));
+    const seconds = secondsBefore + (performance.now() - began) / 1000;
+    emit({ type: "run-end", time: Date.now(), seconds });
+  }
+  writer.flush();
+  await reportRun(writer.dir);
+  return { run: writer.dir, stages: evaluationsOf(readEvents(writer.dir)), status };
 }
 
 /** Draws every problem a recipe needs. @throws DataError when the task admits too few */
@@ -129,7 +162,7 @@ function drawProblems(recipe: Recipe, task: ArithmeticTask): void {
  */
 export async function reportRun(dir: string, path: string = join(dir, "report.html")): Promise<string> {
   const { recipe, events, manifest, samples } = readRun(dir);
-  await writeReport(path, {
+  writeReport(path, {
     recipe: recipe as object,
     events,
     attempts: [...samples()],
@@ -186,7 +219,7 @@ async function runStages(
       const checkpoint = resumed ? position.checkpoint : null;
       const beginning = resumed ? beginningOf(writer.dir, recipe, index) : null;
       outcome = await runTrainingStage(context, stage, { checkpoint, beginning });
-    }
+    } else emit({ type: "stage-start", time: Date.now(), stage: stage.name, kind: stage.kind, totalSteps: 0 });
     if (outcome.status === "stopped") return "stopped";
     const measured = await measureStage(context, stage, outcome, onEvaluation);
     if (!measured) return "stopped";
@@ -234,21 +267,7 @@ async function measureStage(
   const at = { stage: stage.name, step: outcome.steps };
   writer.appendSamples(
     at,
-    attempts.map(
-      ({ prompt, attempt, parts, answer }): AttemptRecord => ({
-        ...at,
-        problem: prompt.problem.id,
-        question: prompt.problem.question,
-        gold: prompt.problem.answer,
-        completion: attempt.text,
-        answer,
-        stop: attempt.stop,
-        tokens: attempt.tokens.length,
-        parts,
-        reward: parts.correct ?? 0,
-        advantage: null,
-      }),
-    ),
+    attempts.map((one) => measuredRecord(at, one)),
   );
   const result = { ...summary, seconds: outcome.seconds + summary.seconds };
   emit({ type: "evaluation", time: Date.now(), ...at, result });

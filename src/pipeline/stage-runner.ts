@@ -3,7 +3,7 @@ import { TrainingError } from "../base/errors.ts";
 import { evaluate } from "../eval/evaluate.ts";
 import { loadModel, saveModel } from "../model/checkpoint.ts";
 import { closePolicy, createPolicy, freezePolicy, type Policy } from "../model/policy.ts";
-import type { AttemptRecord, RunEvent } from "../records/events.ts";
+import type { RunEvent } from "../records/events.ts";
 import type { Prompt } from "../records/problem.ts";
 import { greedy } from "../rollout/sampling.ts";
 import type { RunWriter } from "../runs/run-writer.ts";
@@ -14,7 +14,9 @@ import { trainSupervised } from "../train/supervised.ts";
 import { loadOptimizer, readStageProgress, type StageProgress, saveTrainingState } from "../train/training-state.ts";
 import { AdamW } from "../update/adamw.ts";
 import type { ArithmeticTask } from "./arithmetic-task.ts";
+import { attemptRecord } from "./attempt-record.ts";
 import type { Recipe, RlStage, SupervisedStage } from "./recipe.ts";
+import { TrainingWatch } from "./training-watch.ts";
 
 /** What a stage works with. */
 export interface StageContext {
@@ -59,6 +61,7 @@ export async function runTrainingStage(
     loadOptimizer(start.checkpoint, optimizer, policy, progress);
   } else emit({ type: "stage-start", time: Date.now(), stage: stage.name, kind: stage.kind, totalSteps: stage.steps });
 
+  const watch = new TrainingWatch();
   const secondsBefore = progress.seconds;
   const began = performance.now();
   let status: StageOutcome["status"] = "done";
@@ -89,6 +92,9 @@ export async function runTrainingStage(
     progress.tokens += report.tokens;
     progress.seconds = secondsBefore + (performance.now() - began) / 1000;
     record(context, stage.name, report, progress);
+    const warnings = stage.kind === "rl" ? watch.warningsAfter(stage, progress.step, report.metrics) : [];
+    for (const message of warnings)
+      emit({ type: "warning", time: Date.now(), stage: stage.name, step: progress.step, message });
     const stopping = context.stopRequested() && progress.step < stage.steps;
     if (
       stopping ||
@@ -178,22 +184,10 @@ function record(
   emit({ type: "metrics", time, stage, step, values: { ...report.metrics, num_tokens: progress.tokens } });
   if (report.experts.length > 0) emit({ type: "experts", time, stage, step, layers: report.experts });
   const records = report.groups.flatMap(({ prompt, attempts, parts, rewards, advantages }) =>
-    attempts.map(
-      (attempt, i): AttemptRecord => ({
-        stage,
-        step,
-        problem: prompt.problem.id,
-        question: prompt.problem.question,
-        gold: prompt.problem.answer,
-        completion: attempt.text,
-        answer: task.grading.extract(attempt, prompt),
-        stop: attempt.stop,
-        tokens: attempt.tokens.length,
-        parts: parts[i],
-        reward: rewards[i],
-        advantage: advantages[i],
-      }),
-    ),
+    attempts.map((attempt, i) => {
+      const scored = { prompt, attempt, parts: parts[i], answer: task.grading.extract(attempt, prompt) };
+      return attemptRecord({ stage, step }, scored, { reward: rewards[i], advantage: advantages[i] });
+    }),
   );
   if (records.length > 0) writer.appendAttempts(records);
 }

@@ -30,5 +30,8 @@ test("the finding names both stages' numbers and whether the intervals touch", (
     "lowered accuracy from 44.2 % to 43.0 % (−1.2 points",
   );
   expect(finding([sft, result("grpo", 0.43, [0.4, 0.46])])).toContain("may be chance");
+  expect(finding([result("sft", 0, [0, 0.01]), result("grpo", 0.0004, [0, 0.01])])).toBe(
+    "Stage grpo left accuracy at 0.0 % (n = 1,000).",
+  );
   expect(finding([sft])).toBeNull();
 });

@@ -44,7 +44,9 @@ export function finding(results: readonly StageResult[]): string | null {
   const [before, after] = results.slice(-2);
   const points = (after.accuracy - before.accuracy) * 100;
   const apart = after.ci95[0] > before.ci95[1] || after.ci95[1] < before.ci95[0];
+  const [from, to] = [formatPercent(before.accuracy), formatPercent(after.accuracy)];
+  if (from === to) return `Stage ${after.name} left accuracy at ${to} (n = ${formatCount(after.n)}).`;
   const verb = points >= 0 ? "raised" : "lowered";
   const certainty = apart ? "The intervals do not overlap." : "The intervals overlap: this may be chance.";
-  return `Stage ${after.name} ${verb} accuracy from ${formatPercent(before.accuracy)} to ${formatPercent(after.accuracy)} (${points >= 0 ? "+" : "−"}${Math.abs(points).toFixed(1)} points, n = ${formatCount(after.n)}). ${certainty}`;
+  return `Stage ${after.name} ${verb} accuracy from ${from} to ${to} (${points >= 0 ? "+" : "−"}${Math.abs(points).toFixed(1)} points, n = ${formatCount(after.n)}). ${certainty}`;
 }

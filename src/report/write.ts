@@ -1,13 +1,12 @@
-import { rename, writeFile } from "node:fs/promises";
+import { writeFileAtomic } from "../base/atomic-file.ts";
 import { type ReportInput, renderReport } from "./page.ts";
 
 /**
- * Writes the report page to `path`, aside first and then renamed, so that a reader never sees half a page.
+ * Writes the report page to `path`, whole or not at all, so that a reader never sees half a page.
  *
- * @throws whatever the file system says (no such directory, no space left)
+ * @throws DataError when `path` names a directory or a device, or lies in no directory; CheckpointError when the disk is
+ * full
  */
-export async function writeReport(path: string, input: ReportInput): Promise<void> {
-  const aside = `${path}.tmp`;
-  await writeFile(aside, renderReport(input));
-  await rename(aside, path);
+export function writeReport(path: string, input: ReportInput): void {
+  writeFileAtomic(path, renderReport(input));
 }

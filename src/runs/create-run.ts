@@ -1,4 +1,4 @@
-import { existsSync, mkdirSync, readdirSync, renameSync, rmdirSync, rmSync } from "node:fs";
+import { existsSync, readdirSync, renameSync, rmdirSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { stringify } from "yaml";
 import {
@@ -9,6 +9,7 @@ import {
   syncPath,
   writeFileAtomic,
 } from "../base/atomic-file.ts";
+import { makeDirectories } from "../base/directories.ts";
 import { ConfigError } from "../base/errors.ts";
 import { removeLeftovers } from "./checkpoints.ts";
 import { acquireLock, assertFree, describeProcess, liveness } from "./lock.ts";
@@ -20,6 +21,7 @@ import { RunWriter } from "./run-writer.ts";
  *
  * @param options.recipe the resolved recipe, defaults filled in; stored as recipe.yaml
  * @param options.version version of reckon
+ * @param options.startModel sha256 of the weights it starts from; null for fresh ones
  * @param options.overwrite deletes a run that is already there; never a directory that is not a run
  * @throws ConfigError when the directory holds a run, or something else, or is in use by a live process
  */
@@ -29,10 +31,11 @@ export function createRun(options: {
   recipe: unknown;
   version: string;
   seed: number;
+  startModel?: string | null;
   overwrite?: boolean;
   now?: () => number;
 }): RunWriter {
-  const { root, name, recipe, version, seed, now = Date.now } = options;
+  const { root, name, recipe, version, seed, startModel = null, now = Date.now } = options;
   checkRunName(name);
   const dir = join(root, name);
   if (runExists(dir)) {
@@ -43,10 +46,11 @@ export function createRun(options: {
   }
   const aside = asidePath(dir);
   try {
-    mkdirSync(aside, { recursive: true });
+    makeDirectories(aside);
     removeAbandoned(root, name);
     writeFileAtomic(join(aside, "recipe.yaml"), stringify(recipe));
-    const manifest: RunManifest = { store: 1, name, version, seed, created: new Date(now()).toISOString() };
+    const created = new Date(now()).toISOString();
+    const manifest: RunManifest = { store: 1, name, version, seed, created, startModel };
     writeFileAtomic(join(aside, "run.json"), `${JSON.stringify(manifest, null, 2)}\n`);
     if (runExists(dir)) moveAway(dir, now);
     else if (existsSync(dir)) rmdirSync(dir);
@@ -106,10 +110,13 @@ function removeAbandoned(root: string, name: string): void {
   }
 }
 
+/** What the system says where a directory cannot be made; ENOENT under /proc. */
+const NOT_CREATABLE = new Set(["EACCES", "EPERM", "EROFS", "ENOTDIR", "ENOENT", "ELOOP", "ENAMETOOLONG"]);
+
 function explainCreation(error: unknown, dir: string): unknown {
   const code = (error as NodeJS.ErrnoException | null)?.code;
   if (code === "ENOTEMPTY" || code === "EEXIST") return existingRun(dir);
-  if (code === "EACCES" || code === "EPERM" || code === "EROFS" || code === "ENOTDIR") {
+  if (code !== undefined && NOT_CREATABLE.has(code)) {
     const reason = (error as Error).message;
     return new ConfigError(`${dir}: cannot be created (${reason}); choose another --out`, { cause: error });
   }

@@ -19,6 +19,8 @@ export interface RunManifest {
   seed: number;
   /** ISO 8601. */
   created: string;
+  /** sha256 of the weights the run started from; null or absent: fresh ones. */
+  startModel?: string | null;
 }
 
 /** A run as it stands on disk. */
@@ -90,6 +92,25 @@ export function listRuns(root: string): { dir: string; manifest: RunManifest }[]
 /** Events that still hold, see `liveEvents`. Metrics that are not finite come back as NaN or ±Infinity. */
 export function readEvents(dir: string): RunEvent[] {
   return liveEvents(decoded(readLog<RunEvent>(join(dir, "events.jsonl"))));
+}
+
+/**
+ * Seconds that processes have spent on a run so far, those between them left out; also what was lost and done again.
+ * Every process but the first begins with a `resume` event.
+ */
+export function secondsSpent(dir: string): number {
+  let total = 0;
+  let began: number | null = null;
+  let latest = 0;
+  for (const { type, time } of readLog<RunEvent>(join(dir, "events.jsonl"))) {
+    if (type === "resume") {
+      if (began !== null) total += latest - began;
+      began = time;
+    }
+    began ??= time;
+    latest = time;
+  }
+  return (total + (began === null ? 0 : latest - began)) / 1000;
 }
 
 /** Training attempts that still hold: those a later resume marker supersedes are passed over. */

@@ -15,7 +15,7 @@ import { CheckpointError, ConfigError, DataError } from "../base/errors.ts";
 import type { AttemptRecord, RunEvent } from "../records/events.ts";
 import { createRun, openRun } from "./create-run.ts";
 import { metricsCsv } from "./metrics-csv.ts";
-import { listRuns, readAttempts, readEvents, readRun, readSamples, runExists } from "./run-reader.ts";
+import { listRuns, readAttempts, readEvents, readRun, readSamples, runExists, secondsSpent } from "./run-reader.ts";
 import type { RunWriter } from "./run-writer.ts";
 
 const root = mkdtempSync(join(tmpdir(), "reckon-runs-"));
@@ -99,6 +99,7 @@ describe("createRun", () => {
       version: "0.1.0",
       seed: 3,
       created: "2023-11-14T22:13:20.000Z",
+      startModel: null,
     });
     expect(read.recipe).toEqual({ stages: [{ name: "rl", lr: 1e-4 }] });
     expect(read.events.map((event) => event.type)).toEqual(["stage-start", "metrics", "checkpoint", "run-end"]);
@@ -341,4 +342,30 @@ describe("RunWriter", () => {
     for (let i = 0; i < 5000; i++) run.append(event);
     expect((performance.now() - begin) / 5000).toBeLessThan(0.2);
   });
+});
+
+describe("secondsSpent", () => {
+  const at = (time: number, stage = "rl"): RunEvent => ({ type: "stage-end", time, stage, seconds: 1 });
+
+  it("adds up processes and leaves out the time between them", () => {
+    const first = create();
+    for (const time of [10_000, 12_500]) first.append(at(time));
+    first.close();
+    expect(secondsSpent(dir)).toBe(2.5);
+    const second = reopen();
+    second.resumeFrom("rl", 0);
+    second.append(at(clock() + 4_000));
+    second.flush();
+    expect(secondsSpent(dir)).toBe(6.5);
+  });
+
+  it("is 0 before anything was written", () => {
+    create().flush();
+    expect(secondsSpent(dir)).toBe(0);
+  });
+});
+
+it("a root that cannot be made is refused, with what to do", () => {
+  const create = (root: string) => createRun({ root, name: "a", recipe: {}, version: "0.1.0", seed: 0, now: clock });
+  expect(() => create("/proc/reckon/runs")).toThrow(/cannot be created.*choose another --out/);
 });

@@ -64,7 +64,7 @@ describe("recipes", () => {
 
   test("what only shows when it is tried leaves no run behind either", async () => {
     const shape = await reckon.run(["run", "good.yaml", "--name", "shape", "--set", "model.heads=5"]);
-    expectError(shape, 1, "heads: 5 must divide width 32");
+    expectError(shape, 1, /model\.heads \(--set model\.heads=5\): 5 must divide width 32/);
     const many = await reckon.run(["run", "good.yaml", "--name", "many", "--set", "evaluation.problems=9000"]);
     expectError(many, 1, /expected 9000 different problems of the test split/);
     const from = ["--set", "stages.sft.kind=sft", "--set", "model={from: nowhere}"];
@@ -209,7 +209,13 @@ describe("a full disk", () => {
   test("is said of other files, too", async () => {
     expectError(await reckon.shell("$RECKON eval --model runs/good --n 1 --out /dev/full"), 1, /disk full/);
     expectError(await reckon.shell("$RECKON doctor --json > /dev/full"), 1, /disk full/);
-    expectError(await reckon.run(["report", "runs/good", "--out", "none/page.html"]), 1, /ENOENT.*none\/page\.html/);
+    expectError(
+      await reckon.run(["report", "runs/good", "--out", "none/page.html"]),
+      1,
+      /none\/page\.html: .*make it first/,
+    );
+    expectError(await reckon.run(["report", "runs/good", "--out", "/dev/null"]), 1, /found a device/);
+    expectError(await reckon.run(["run", "good.yaml", "--out", "/proc/none/runs"]), 1, /choose another --out/);
   });
 });
 

@@ -1,6 +1,7 @@
 import { writeFileSync } from "node:fs";
 import { Command, Option } from "commander";
-import { type EvaluatedAttempt, evaluate } from "../../eval/evaluate.ts";
+import { evaluate } from "../../eval/evaluate.ts";
+import { measuredRecord } from "../../pipeline/attempt-record.ts";
 import { openModel } from "../../pipeline/open-model.ts";
 import { stageTable } from "../../report/table.ts";
 import { greedy } from "../../rollout/sampling.ts";
@@ -77,20 +78,11 @@ export function evalCommand(): Command {
     const { summary, attempts } = await evaluate(policy, prompts, task.grading, options, advance);
     line.clear();
     model.close();
-    if (flags.out) writeFileSync(flags.out, attempts.map((one) => `${JSON.stringify(toJson(one))}\n`).join(""));
+    const at = { stage: split, step: 0 };
+    if (flags.out)
+      writeFileSync(flags.out, attempts.map((one) => `${JSON.stringify(measuredRecord(at, one))}\n`).join(""));
     output.show(stageTable([summary], output.style));
     const { accuracy, ci95, formatAccuracy, seconds } = summary;
     output.finish({ model: dir, split, seed, decoding: "greedy", accuracy, ci95, formatAccuracy, n, seconds });
   });
 }
-
-const toJson = ({ prompt, attempt, parts, answer }: EvaluatedAttempt) => ({
-  problem: prompt.problem.id,
-  question: prompt.problem.question,
-  gold: prompt.problem.answer,
-  completion: attempt.text,
-  answer,
-  parts,
-  tokens: attempt.tokens.length,
-  stop: attempt.stop,
-});

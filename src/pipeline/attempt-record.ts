@@ -1,0 +1,31 @@
+import type { EvaluatedAttempt } from "../eval/evaluate.ts";
+import type { AttemptRecord } from "../records/events.ts";
+
+/**
+ * An attempt as a run's files keep it.
+ *
+ * @param at the stage and how many of its steps were done
+ * @param worth reward, and the advantage the loss weighed it by; null in evaluations
+ */
+export function attemptRecord(
+  at: { stage: string; step: number },
+  { prompt, attempt, parts, answer }: EvaluatedAttempt,
+  worth: { reward: number; advantage: number | null },
+): AttemptRecord {
+  return {
+    ...at,
+    problem: prompt.problem.id,
+    question: prompt.problem.question,
+    gold: prompt.problem.answer,
+    completion: attempt.text,
+    answer,
+    stop: attempt.stop,
+    tokens: attempt.tokens.length,
+    parts,
+    ...worth,
+  };
+}
+
+/** `attemptRecord` of a measurement: its reward is correctness alone, 1 or 0, whatever training rewarded. */
+export const measuredRecord = (at: { stage: string; step: number }, one: EvaluatedAttempt): AttemptRecord =>
+  attemptRecord(at, one, { reward: one.parts.correct ?? 0, advantage: null });
