@@ -41,14 +41,24 @@ const instructionSets = {
   arm64: { portable: [], neon: [] },
 };
 
-/** Matrix-product kernels that need more than their set: compiled when the compiler knows the flags, else left out. */
+/** Matrix-product kernels that need more than their set: compiled when compiler and assembler know its instructions, else left out. */
 const extensions = [
-  { suffix: "_avx512bf16", macro: "RECKON_HAVE_AVX512BF16", flags: ["-mavx512bf16"] },
-  { suffix: "_amx", macro: "RECKON_HAVE_AMX", flags: ["-mavx512bf16", "-mamx-tile", "-mamx-bf16"] },
+  {
+    suffix: "_avx512bf16",
+    macro: "RECKON_HAVE_AVX512BF16",
+    flags: ["-mavx512bf16"],
+    sample: "__m512 f(__m512 sum, __m512bh a) { return _mm512_dpbf16_ps(sum, a, a); }",
+  },
+  {
+    suffix: "_amx",
+    macro: "RECKON_HAVE_AMX",
+    flags: ["-mavx512bf16", "-mamx-tile", "-mamx-bf16"],
+    sample: "void f() { _tile_zero(0); _tile_dpbf16ps(0, 1, 2); }",
+  },
 ];
 
-const ask = (command, args) => {
-  const result = spawnSync(command, args, { encoding: "utf8" });
+const ask = (command, args, input) => {
+  const result = spawnSync(command, args, { encoding: "utf8", input });
   return result.status === 0 ? result.stdout.trim() : null;
 };
 
@@ -61,19 +71,31 @@ function findCompiler() {
   return { named };
 }
 
-/** Ends the install with an explanation; the package works without its addon, on the slow reference device. */
+/**
+ * Says that there is no addon, why, and what to do. An install goes on without it: the package works on the slow reference
+ * device. A build that was asked for fails.
+ */
+function stop(why, mend) {
+  console.error(`
+reckon: the native engine was NOT built: ${why}.
+${mend.map((line) => `  ${line}\n`).join("")}Until then only the reference device works, hundreds of times slower; \`reckon doctor\` shows the state.
+`);
+  process.exit(process.env.npm_lifecycle_event === "install" ? 0 : 1);
+}
+
+const thenBuild = "then build:    npm rebuild reckon   (in a checkout: npm run build)";
+const anotherCompiler = [
+  "Report the errors above, or try another compiler:",
+  "CXX=clang++ npm rebuild reckon   (in a checkout: CXX=clang++ npm run build)",
+];
+
 function stopWithoutCompiler(named) {
   const mend =
     process.platform === "darwin"
       ? "xcode-select --install"
       : "apt-get install g++   (Debian, Ubuntu; elsewhere the package is gcc-c++ or clang)";
-  console.error(`
-reckon: the native engine was NOT built: ${named ? `the compiler ${named} does not run` : "no C++ compiler found (looked for g++, c++, clang++)"}.
-  Install one:   ${mend}
-  then build:    npm rebuild reckon   (in a checkout: npm run build)
-Until then only the reference device works, hundreds of times slower; \`reckon doctor\` shows the state.
-`);
-  process.exit(process.env.npm_lifecycle_event === "install" ? 0 : 1);
+  const why = named ? `the compiler ${named} does not run` : "no C++ compiler found (looked for g++, c++, clang++)";
+  stop(why, [`Install one:   ${mend}`, thenBuild]);
 }
 
 /** Headers of Node-API, from the npm package. */
@@ -94,11 +116,20 @@ const sourcesIn = (folder) =>
 function plan({ cxx, machine }, objects) {
   const arch = /^(x86_64|amd64)/.test(machine) ? "x64" : /^(aarch64|arm64)/.test(machine) ? "arm64" : null;
   if (arch === null) {
-    console.error(`reckon: no native engine for ${machine}: it is written for x86-64 and arm64`);
-    process.exit(1);
+    stop(`it is written for x86-64 and arm64, and ${cxx} compiles for ${machine}`, [
+      "Take a compiler for this processor, if it is one of them, and",
+      thenBuild,
+    ]);
   }
-  const knows = (flags) => ask(cxx, [...flags, "-fsyntax-only", "-x", "c++", "/dev/null"]) !== null;
-  const known = arch === "x64" ? extensions.filter((extension) => knows(extension.flags)) : [];
+  mkdirSync(objects, { recursive: true });
+  const knows = ({ flags, sample }) => {
+    const object = join(objects, `known.${process.pid}.o`);
+    const source = `#include <immintrin.h>\n${sample}\n`;
+    const known = ask(cxx, [...flags, "-c", "-x", "c++", "-", "-o", object], source) !== null;
+    rmSync(object, { force: true });
+    return known;
+  };
+  const known = arch === "x64" ? extensions.filter(knows) : [];
   // -ffp-contract=off: a fused multiply-add rounds once where a product and a sum round twice, so it is written where it is meant.
   const common = [
     "-std=c++17",
@@ -210,8 +241,7 @@ async function buildAll(compiler, units) {
   };
   await Promise.all(Array.from({ length: availableParallelism() }, work));
   if (failed > 0) {
-    console.error(`reckon: the native engine was NOT built: ${compiler.cxx} reported the errors above`);
-    process.exit(1);
+    stop(`${compiler.cxx} reported the errors above`, anotherCompiler);
   }
   return fresh;
 }
@@ -225,8 +255,7 @@ async function link(cxx, machine, units, out) {
   if (!result.ok) {
     process.stderr.write(result.output);
     rmSync(aside, { force: true });
-    console.error(`reckon: the native engine was NOT built: ${cxx} did not link it`);
-    process.exit(1);
+    stop(`${cxx} did not link it`, anotherCompiler);
   }
   renameSync(aside, out);
 }
