@@ -29,11 +29,12 @@ export {
 } from "./engine/bench-matmul.ts";
 export type { Device, DeviceBuffer, DeviceInfo } from "./engine/device.ts";
 export { type DeviceOptions, type DeviceReport, describeDevices, openDevice } from "./engine/registry.ts";
+export { type SelfTest, testKernels } from "./engine/self-test.ts";
 // Sampling and measuring.
 export { type EvaluatedAttempt, evaluate } from "./eval/evaluate.ts";
 export { type GrpoOptions, grpoLoss } from "./loss/grpo.ts";
 export { supervisedLoss } from "./loss/supervised.ts";
-export type { LossNormalizer, LossResult, TokenBatch } from "./loss/token-batch.ts";
+export type { Loss, LossNormalizer, LossResult, TokenBatch } from "./loss/token-batch.ts";
 // The model.
 export { loadModel, type ModelManifest, readModelManifest, saveModel } from "./model/checkpoint.ts";
 export {
@@ -51,6 +52,7 @@ export { type OpenModel, openModel } from "./pipeline/open-model.ts";
 export { defineRecipe, parseRecipe, type RecipeInput } from "./pipeline/parse-recipe.ts";
 export { type Recipe, type RlStage, recipeSchema, type Stage, type SupervisedStage } from "./pipeline/recipe.ts";
 export { type RunOptions, type RunResult, reportRun, runRecipe } from "./pipeline/run-recipe.ts";
+export { type AnsweredQuestion, sampleModel } from "./pipeline/sample-model.ts";
 export { arithmeticDemonstration, arithmeticPrompt } from "./prompt/arithmetic-format.ts";
 export { MathTokenizer } from "./prompt/math-tokenizer.ts";
 export type { Tokenizer } from "./prompt/tokenizer.ts";
@@ -59,15 +61,16 @@ export type { Attempt, RewardParts, ScoredGroup, StopReason } from "./records/at
 export type { AttemptRecord, EvaluationSummary, ExpertUse, RunEvent, StageKind } from "./records/events.ts";
 export type { Demonstration, Problem, Prompt } from "./records/problem.ts";
 export { arithmeticReward, extractAnswer } from "./reward/arithmetic.ts";
-export { weighReward } from "./reward/reward.ts";
+export { type Reward, weighReward } from "./reward/reward.ts";
 export { type Grading, toAttempt } from "./rollout/attempts.ts";
-export { type Rollout, type SampledAttempt, sampleAttempts } from "./rollout/rollout.ts";
+export type { SampledAttempt } from "./rollout/generation.ts";
+export { type Rollout, type RolloutOptions, sampleAttempts } from "./rollout/rollout.ts";
 export { greedy, type SamplingOptions } from "./rollout/sampling.ts";
 export { listRuns, type RunManifest, type RunSnapshot, readRun } from "./runs/run-reader.ts";
 // Training.
 export { benchTiny, type TinyBenchResult } from "./train/bench-tiny.ts";
 export { measurePeakFlops } from "./train/flops.ts";
-export { trainGrpo } from "./train/grpo.ts";
+export { type GrpoRun, trainGrpo } from "./train/grpo.ts";
 export type { GrpoTrainingOptions } from "./train/grpo-options.ts";
 export type { AfterStep, StepReport } from "./train/hooks.ts";
 export { type SupervisedOptions, trainSupervised } from "./train/supervised.ts";

@@ -29,7 +29,7 @@ function makeProgram(): Command {
     benchCommand,
   ])
     program.addCommand(make());
-  addExamples(program, "run recipes/quickstart.yaml", 'sample --model runs/quickstart "3+4*2"', "run --help");
+  addExamples(program, "run recipes/quickstart.yaml", 'sample --model runs/quickstart "8+(5-9)"', "run --help");
   settleUsageErrors(program);
   return program;
 }

@@ -29,8 +29,13 @@ export class Output {
     process.stderr.write(`${text}\n`);
   }
 
-  /** The result for programs, the last thing a command writes; nothing without `--json`. */
-  finish(value: unknown): void {
-    if (this.json) process.stdout.write(`${JSON.stringify(value)}\n`);
+  /**
+   * The result for programs, the last thing a command writes; nothing without `--json`.
+   *
+   * @param then called once it is out, for a command that ends the process itself
+   */
+  finish(value: unknown, then: () => void = () => {}): void {
+    if (this.json) process.stdout.write(`${JSON.stringify(value)}\n`, then);
+    else then();
   }
 }

@@ -10,6 +10,9 @@ const bundledDir = fileURLToPath(new URL("../../recipes/", import.meta.url));
 /** The recipe of the README, which `pretrain` and `rl` take their defaults from. */
 export const quickstartFile = join(bundledDir, "quickstart.yaml");
 
+/** A path as people type it: from the working directory. */
+export const shownPath = (path: string): string => relative(process.cwd(), path);
+
 /**
  * Reads a recipe, applies `path=value` settings and fills in defaults.
  *
@@ -24,7 +27,7 @@ function readText(file: string): string {
     return readFileSync(file, "utf8");
   } catch (error) {
     const bundled = existsSync(bundledDir) ? readdirSync(bundledDir).filter((name) => name.endsWith(".yaml")) : [];
-    const paths = bundled.map((name) => relative(process.cwd(), join(bundledDir, name)));
+    const paths = bundled.map((name) => shownPath(join(bundledDir, name)));
     const { code } = error as NodeJS.ErrnoException;
     const why = code === "ENOENT" ? "there is no such file" : code === "EISDIR" ? "it is a directory" : code;
     throw new ConfigError(

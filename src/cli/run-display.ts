@@ -57,7 +57,9 @@ export class RunDisplay {
         break;
       }
       case "warning":
-        this.note(`warning: ${event.stage}, step ${event.step}: ${event.message}`);
+        this.note(
+          `${style.red(style.bold("warning"))} ${event.stage}${event.step > 0 ? `, step ${event.step}` : ""}: ${event.message}`,
+        );
         break;
     }
   }

@@ -2,8 +2,9 @@ import { existsSync } from "node:fs";
 import { join } from "node:path";
 import type { Recipe } from "../pipeline/recipe.ts";
 import { evaluationsOf, type RunResult, reportRun } from "../pipeline/run-recipe.ts";
+import type { AttemptRecord } from "../records/events.ts";
 import { stageTable } from "../report/table.ts";
-import { readRun, runExists } from "../runs/run-reader.ts";
+import { readRun, readSamples, runExists } from "../runs/run-reader.ts";
 import { exitCodes, UsageError } from "./failure.ts";
 import type { Output } from "./output.ts";
 import { recipeToResume } from "./resume.ts";
@@ -12,7 +13,7 @@ import { listenForStop } from "./stop-signals.ts";
 import { startTraining } from "./training-thread.ts";
 
 /** Where a run goes and how it begins. */
-export interface TrainFlags {
+interface TrainFlags {
   /** Directory that run directories are made in. */
   out: string;
   resume?: boolean;
@@ -58,8 +59,10 @@ async function runWithDisplay(
     },
     again() {
       display.close();
-      output.say(`stopped at once; go on from the last checkpoint with\n  ${resumeCommand(process.argv.slice(2))}`);
-      process.exit(exitCodes.stopped);
+      const resume = resumeCommand(process.argv.slice(2));
+      output.say(`stopped at once; go on from the last checkpoint with\n  ${resume}`);
+      const error = { name: "Stopped", message: "stopped at once, without saving" };
+      output.finish({ error, resume }, () => process.exit(exitCodes.stopped));
     },
   });
   try {
@@ -78,7 +81,11 @@ async function showResult({ run, stages, status }: RunResult, output: Output): P
   output.show(`report   ${report}`);
   if (status === "finished") {
     output.show(`model    ${join(run, "final")}`);
-    output.show(output.style.dim(`try it   npx reckon sample --model ${quote(join(run, "final"))} "3+4*2"`));
+    const question = problemToTry(run);
+    if (question !== null) {
+      const words = [quote(run), ...(question.startsWith("-") ? ["--"] : []), quote(question)];
+      output.show(output.style.dim(`try it   npx reckon sample --model ${words.join(" ")}`));
+    }
     output.finish({ run, stages });
     return;
   }
@@ -86,6 +93,16 @@ async function showResult({ run, stages, status }: RunResult, output: Output): P
   output.say(`stopped; go on with\n  ${command}`);
   process.exitCode = exitCodes.stopped;
   output.finish({ run, stages, resume: command });
+}
+
+/** A problem of the run's own test split: the first that its last measured stage got right, else the first at all. */
+function problemToTry(run: string): string | null {
+  let chosen: AttemptRecord | null = null;
+  for (const sample of readSamples(run)) {
+    const better = chosen === null || chosen.stage !== sample.stage || (!chosen.reward && sample.reward);
+    if (better) chosen = sample;
+  }
+  return chosen?.question ?? null;
 }
 
 /** The command line that goes on with the run this one started. */

@@ -22,6 +22,8 @@ export interface MatmulBenchOptions {
   isa?: string;
   /** Measuring time for each number, seconds. Default 1. */
   seconds?: number;
+  /** Draws the operands. Default 0. */
+  seed?: number;
 }
 
 export interface MatmulResult extends MatmulShape {
@@ -51,7 +53,7 @@ const SAMPLE_SECONDS = 0.01;
  *   instruction set, here
  */
 export async function benchMatmul(options: MatmulBenchOptions = {}): Promise<MatmulResult[]> {
-  const { m, k, n, dtype, threads = "auto", isa, seconds = 1 } = options;
+  const { m, k, n, dtype, threads = "auto", isa, seconds = 1, seed = 0 } = options;
   const dtypes: MatmulShape["dtype"][] = dtype ? [dtype] : ["bf16", "f32"];
   const shapes =
     m && k && n
@@ -61,7 +63,7 @@ export async function benchMatmul(options: MatmulBenchOptions = {}): Promise<Mat
   for (const shape of shapes) {
     const device = openDevice({ name: "native", threads, precision: shape.dtype, isa });
     try {
-      results.push(await timeShape(device, shape, seconds));
+      results.push(await timeShape(device, shape, { seconds, seed }));
     } finally {
       device.close();
     }
@@ -69,9 +71,13 @@ export async function benchMatmul(options: MatmulBenchOptions = {}): Promise<Mat
   return results;
 }
 
-async function timeShape(device: Device, shape: MatmulShape, seconds: number): Promise<MatmulResult> {
+async function timeShape(
+  device: Device,
+  shape: MatmulShape,
+  { seconds, seed }: { seconds: number; seed: number },
+): Promise<MatmulResult> {
   const { m, k, n } = shape;
-  const rng = new Rng(m, k, n);
+  const rng = new Rng(seed, m, k, n);
   const random = (count: number): DeviceBuffer => {
     const buffer = device.allocate("f32", count);
     device.write(

@@ -1,4 +1,4 @@
-import { availableParallelism, cpus, freemem, totalmem } from "node:os";
+import { availableParallelism, cpus, totalmem } from "node:os";
 import { ConfigError } from "../base/errors.ts";
 import type { Device } from "./device.ts";
 import { loadAddon } from "./devices/native/addon.ts";
@@ -51,6 +51,7 @@ export function openDevice({ name, threads = "auto", precision = "auto", isa }: 
 /** What `reckon doctor` shows. */
 export interface DeviceReport {
   processor: { model: string; arch: string; cores: number };
+  /** What this process may use: a container's limit counts. */
   memory: { totalBytes: number; freeBytes: number };
   node: string;
   native: {
@@ -73,7 +74,7 @@ export function describeDevices(options: { addonPath?: string } = {}): DeviceRep
   const processors = cpus();
   const report = {
     processor: { model: processors[0]?.model.trim() ?? "unknown", arch: process.arch, cores: availableParallelism() },
-    memory: { totalBytes: totalmem(), freeBytes: freemem() },
+    memory: memoryLimits(),
     node: process.versions.node,
   };
   const found = loadAddon(options.addonPath);
@@ -92,6 +93,14 @@ export function describeDevices(options: { addonPath?: string } = {}): DeviceRep
   } catch (error) {
     return { ...report, native: { ...native, problem: (error as Error).message } };
   }
+}
+
+/** Memory this process may use: the machine's, or less where a container's limit is lower. */
+function memoryLimits(): { totalBytes: number; freeBytes: number } {
+  // 0, or more than there is, where there is no limit.
+  const limit = process.constrainedMemory() || Number.POSITIVE_INFINITY;
+  const totalBytes = Math.min(totalmem(), limit);
+  return { totalBytes, freeBytes: Math.min(totalBytes, process.availableMemory()) };
 }
 
 /** RECKON_ISA, empty counting as unset. */

@@ -156,16 +156,20 @@ function drawProblems(recipe: Recipe, task: ArithmeticTask): void {
 }
 
 /**
- * Writes the report of a run, finished or not; returns its path, `report.html` in the run unless one is given.
+ * Writes the report of a run, finished or not; returns its path.
  *
- * @throws DataError when there is no such run
+ * @param options path: `report.html` in the run unless given; seed: draws the sample attempts that are shown, without it
+ * they are the latest
+ * @throws DataError when there is no such run, or the path is no file's
  */
-export async function reportRun(dir: string, path: string = join(dir, "report.html")): Promise<string> {
+export async function reportRun(dir: string, options: { path?: string; seed?: number } = {}): Promise<string> {
+  const { path = join(dir, "report.html"), seed } = options;
   const { recipe, events, manifest, samples } = readRun(dir);
   writeReport(path, {
     recipe: recipe as object,
     events,
     attempts: [...samples()],
+    seed,
     name: manifest.name,
     version: manifest.version,
     decoding: "greedy decoding on held-out test problems",

@@ -11,7 +11,7 @@ export type RunEvent =
   | { type: "warning"; time: number; stage: string; step: number; message: string }
   | { type: "run-end"; time: number; seconds: number };
 
-export type StageKind = "baseline" | "pretrain" | "sft" | "rl" | "eval";
+export type StageKind = "pretrain" | "sft" | "rl" | "eval";
 
 /** How one layer's experts were used in one step. */
 export interface ExpertUse {

@@ -45,6 +45,15 @@ test("the latest attempts are picked, each question once per outcome", () => {
   expect(wrong.map(({ question }) => question)).toEqual(["d"]);
 });
 
+test("a seed draws other attempts, the same ones each time", () => {
+  const many = Array.from({ length: 60 }, (_, i) => attempt({ step: i, question: String(i) }));
+  const drawn = (seed: number) => pickAttempts(many, 3, seed).right.map(({ step }) => step);
+  expect(drawn(1)).toEqual(drawn(1));
+  const seen = new Set(Array.from({ length: 20 }, (_, seed) => drawn(seed)).flat());
+  expect(seen.size).toBeGreaterThan(25);
+  expect(pickAttempts(many, 3).right.map(({ step }) => step)).toEqual([59, 58, 57]);
+});
+
 test("an attempt shows steps, answer, gold when wrong, reward parts and advantage", () => {
   const text =
     attemptSection([

@@ -1,3 +1,4 @@
+import { hashIntegers, hashText } from "../base/rng.ts";
 import type { AttemptRecord } from "../records/events.ts";
 import { formatCount, formatValue } from "./format.ts";
 import { html, type Markup } from "./html.ts";
@@ -26,16 +27,21 @@ export function isRight({ parts, answer, gold }: AttemptRecord): boolean {
  * ones first among those of the last logged step.
  *
  * @param count most of either outcome
+ * @param seed draws them at random instead, from all steps alike
  */
 export function pickAttempts(
   attempts: readonly AttemptRecord[],
   count: number,
+  seed?: number,
 ): { right: AttemptRecord[]; wrong: AttemptRecord[] } {
-  const latestFirst = [...attempts].sort((a, b) => b.step - a.step || b.completion.length - a.completion.length);
+  const inOrder =
+    seed === undefined
+      ? [...attempts].sort((a, b) => b.step - a.step || b.completion.length - a.completion.length)
+      : shuffled(attempts, seed);
   const take = (right: boolean) => {
     const seen = new Set<string>();
     const chosen: AttemptRecord[] = [];
-    for (const attempt of latestFirst) {
+    for (const attempt of inOrder) {
       if (chosen.length >= count) break;
       if (isRight(attempt) !== right || seen.has(attempt.question)) continue;
       seen.add(attempt.question);
@@ -44,6 +50,12 @@ export function pickAttempts(
     return chosen;
   };
   return { right: take(true), wrong: take(false) };
+}
+
+/** Every order is as likely as any other, up to equal hashes. */
+function shuffled<T>(items: readonly T[], seed: number): T[] {
+  const keyed = items.map((item, i) => ({ item, key: hashIntegers(hashText("sample attempts"), seed, i) }));
+  return keyed.sort((a, b) => a.key - b.key).map(({ item }) => item);
 }
 
 const signed = (value: number) => (value > 0 ? `+${formatValue(value)}` : formatValue(value));
@@ -79,13 +91,14 @@ ${shown.length > 0 && html`<ol class="steps">${shown.map((text) => html`<li><cod
  *
  * @returns null without attempts
  */
-export function attemptSection(attempts: readonly AttemptRecord[]): Markup | null {
+export function attemptSection(attempts: readonly AttemptRecord[], seed?: number): Markup | null {
   if (attempts.length === 0) return null;
   const stages = [...new Set(attempts.map(({ stage }) => stage))].slice(-mostStages);
   const blocks = stages.map((stage) => {
     const { right, wrong } = pickAttempts(
       attempts.filter((attempt) => attempt.stage === stage),
       perKind,
+      seed,
     );
     return html`<h3>${stage}</h3><div class="attempts">${[...right, ...wrong].map(card)}</div>`;
   });

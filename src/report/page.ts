@@ -18,8 +18,10 @@ export interface ReportInput {
   /** The resolved recipe; any object. */
   recipe: object;
   events: readonly RunEvent[];
-  /** A sample; the report shows the latest right and wrong ones of each stage. */
+  /** The report shows some right and some wrong ones of each stage. */
   attempts: readonly AttemptRecord[];
+  /** Draws those that are shown; without it they are the latest, the longer ones first. */
+  seed?: number;
   /** How accuracy was measured, for the caption: `greedy decoding on held-out test problems`. */
   decoding?: string;
 }
@@ -33,7 +35,6 @@ const mostWarnings = 40;
 const factTitles: Record<string, string> = { name: "device", isa: "instructions" };
 
 const kindTitles: Record<StageSummary["kind"], string> = {
-  baseline: "Baseline",
   pretrain: "Supervised training",
   sft: "Supervised training",
   rl: "Reinforcement learning",
@@ -92,7 +93,7 @@ function warningSection(warnings: RunSummary["warnings"]): Markup | null {
     .slice(0, mostWarnings)
     .map(
       ({ stage, step, message, count }) =>
-        html`<li>${message} <small>(${stage}, step ${formatCount(step)}${count > 1 && `, ${formatCount(count)} times`})</small></li>`,
+        html`<li>${message} <small>(${stage}${step > 0 && `, step ${formatCount(step)}`}${count > 1 && `, ${formatCount(count)} times`})</small></li>`,
     )}</ul>${rest > 0 && html`<p class="note">and ${formatCount(rest)} more</p>`}</section>`;
 }
 
@@ -119,7 +120,7 @@ export function renderReport(input: ReportInput): string {
 ${header(input, summary, results)}
 ${resultSection(results, input.decoding)}
 ${summary.stages.map((stage, i) => stageSection(stage, i, limit))}
-${attemptSection(input.attempts)}
+${attemptSection(input.attempts, input.seed)}
 ${warningSection(summary.warnings)}
 ${recipeSection(input.recipe)}
 <footer>Written by reckon ${summary.version ?? input.version}. One file, no network: keep it, send it, print it.</footer>

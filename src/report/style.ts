@@ -5,12 +5,12 @@
 export const style = `
 :root{color-scheme:light dark;
 --paper:#fbfaf8;--card:#fff;--ink:#1c1c1e;--soft:#63636a;--line:#e7e4de;--grid:#efece6;
---baseline:#7d7d85;--supervised:#0f6cb0;--rl:#c2500a;--eval:#0a7d5c;--second:#63636a;
+--supervised:#0f6cb0;--rl:#c2500a;--eval:#0a7d5c;--second:#63636a;
 --right:#0a7d5c;--wrong:#b3372b;--right-tint:#f0f8f4;--wrong-tint:#fdf3f1;
 --l0:#2b6ca8;--l1:#7fadd3;--l2:#c3d7e8;--l3:#e9e6e0;--l4:#f5d3ae;--l5:#ea9d55;--l6:#c2500a}
 @media screen and (prefers-color-scheme:dark){:root{
 --paper:#131416;--card:#1a1c1f;--ink:#ececee;--soft:#9d9da6;--line:#2c2e33;--grid:#25272b;
---baseline:#8f8f99;--supervised:#5ab0ee;--rl:#f0934e;--eval:#3fc196;--second:#a5a5ae;
+--supervised:#5ab0ee;--rl:#f0934e;--eval:#3fc196;--second:#a5a5ae;
 --right:#3fc196;--wrong:#f0857a;--right-tint:#16211d;--wrong-tint:#251a19;
 --l0:#5ab0ee;--l1:#37719b;--l2:#28475e;--l3:#2b2d31;--l4:#58402c;--l5:#a5652f;--l6:#f0934e}}
 *{box-sizing:border-box}
@@ -29,7 +29,7 @@ code,pre{font-family:ui-monospace,SFMono-Regular,Menlo,Consolas,"DejaVu Sans Mon
 .facts{display:flex;flex-wrap:wrap;gap:10px 36px;margin:26px 0 0;padding:18px 0 0;border-top:1px solid var(--line)}
 .facts dt,.attempt dt{color:var(--soft);font-size:12px}
 .facts dd{margin:0;font-size:15px;font-variant-numeric:tabular-nums}
-.k-baseline{--c:var(--baseline)}.k-pretrain,.k-sft{--c:var(--supervised)}.k-rl{--c:var(--rl)}.k-eval{--c:var(--eval)}
+.k-pretrain,.k-sft{--c:var(--supervised)}.k-rl{--c:var(--rl)}.k-eval{--c:var(--eval)}
 .scroll+.note{margin-top:14px}
 .results{display:grid;grid-template-columns:minmax(0,1fr) minmax(0,1fr);gap:24px 56px;align-items:start;margin-top:20px}
 .scroll{overflow-x:auto}

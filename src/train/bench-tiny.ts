@@ -46,14 +46,19 @@ const tinyDense: DecoderConfig = {
  * The workload `tiny-dense` of the peers: GRPO of a 0.53 M-parameter Llama, all of it trained; 32 prompts of 16 tokens
  * × 4 completions of 32, every completion forced to full length; β 0.04, learning rate 1e-4, temperature 1.
  *
- * @param options steps to time, after one that is not; device options as for `openDevice`
+ * @param options steps to time, after one that is not; seed: names weights, prompts and sampling; device options as for
+ *   `openDevice`
  */
 export async function benchTiny(
-  options: Partial<DeviceOptions> & { steps?: number; onStep?: (step: number, seconds: number) => void } = {},
+  options: Partial<DeviceOptions> & {
+    steps?: number;
+    seed?: number;
+    onStep?: (step: number, seconds: number) => void;
+  } = {},
 ): Promise<TinyBenchResult> {
-  const { steps = 20, onStep = () => {}, ...deviceOptions } = options;
+  const { steps = 20, seed = 0, onStep = () => {}, ...deviceOptions } = options;
   const device = openDevice({ name: "native", ...deviceOptions });
-  const policy = createPolicy(device, tinyDense, { seed: 0, trained: true });
+  const policy = createPolicy(device, tinyDense, { seed, trained: true });
   const reference = freezePolicy(policy);
   const optimizer = new AdamW(policy.parameters, {
     beta1: 0.9,
@@ -62,7 +67,7 @@ export async function benchTiny(
     weightDecay: 0,
     maxGradNorm: 1,
   });
-  const rng = new Rng(0, 1);
+  const rng = new Rng(seed, 1);
   const prompts = Array.from(
     { length: promptsPerStep * (steps + 1) },
     (_, i): Prompt => ({
@@ -87,7 +92,7 @@ export async function benchTiny(
     microBatchTokens: 8192,
     balanceCoefficient: 0,
     rewardWeights: { correct: 1 },
-    seed: 0,
+    seed,
     peakFlops: 1,
   };
   const taken: Record<"step_time" | "rollout/seconds" | "update/seconds", number[]> = {

@@ -82,7 +82,7 @@ export function syntheticRun(size: SyntheticSize): ReportInput {
     seed: size.seed,
     device: { device: "native", isa: "avx512bf16", threads: 2, precision: "bf16" },
   });
-  events.push({ type: "stage-start", time, stage: "baseline", kind: "baseline", totalSteps: 0 });
+  events.push({ type: "stage-start", time, stage: "baseline", kind: "eval", totalSteps: 0 });
   events.push({
     type: "evaluation",
     time,

@@ -3,7 +3,7 @@ import { Command, Option } from "commander";
 import { benchMatmul } from "../../engine/bench-matmul.ts";
 import { formatTable } from "../../report/table.ts";
 import { UsageError } from "../failure.ts";
-import { addExamples, addJson, addThreads, wholeNumber } from "../options.ts";
+import { addExamples, addJson, addSeed, addThreads, wholeNumber } from "../options.ts";
 import { Output } from "../output.ts";
 
 interface Flags {
@@ -12,6 +12,7 @@ interface Flags {
   n?: number;
   dtype?: "bf16" | "f32";
   threads?: number | "auto";
+  seed: number;
   out?: string;
   json?: boolean;
 }
@@ -32,14 +33,15 @@ export function benchMatmulCommand(): Command {
     command.option(`--${flag} <n>`, `${what}; with the other two: this shape instead`, wholeNumber(1, 1e6));
   command.addOption(new Option("--dtype <type>", "operands (default: both)").choices(["bf16", "f32"]));
   addThreads(command);
+  addSeed(command, "draws the operands", 0);
   command.option("--out <file>", "write the JSON array to a file, too");
   addJson(command, "end standard output with one JSON array; everything else on standard error");
   addExamples(command, "bench matmul --json", "bench matmul --m 64 --k 256 --n 1024 --dtype f32 --threads 1");
-  return command.action(async ({ m, k, n, dtype, threads, out, json }: Flags) => {
+  return command.action(async ({ m, k, n, dtype, threads, seed, out, json }: Flags) => {
     const given = [m, k, n].filter((size) => size !== undefined).length;
     if (given !== 0 && given !== 3) throw new UsageError("--m, --k and --n are one shape: give all three, or none");
     const output = new Output({ json });
-    const results = await benchMatmul({ m, k, n, dtype, threads });
+    const results = await benchMatmul({ m, k, n, dtype, threads, seed });
     const columns = ["dtype", "m", "k", "n", "GFLOP/s", "w packed anew", "threads", "instructions"].map(
       (title, i) => ({ title, align: i === 0 || i === 7 ? "left" : "right" }) as const,
     );

@@ -2,13 +2,14 @@ import { writeFileSync } from "node:fs";
 import { Command } from "commander";
 import { formatTable } from "../../report/table.ts";
 import { benchTiny } from "../../train/bench-tiny.ts";
-import { addDevice, addExamples, addJson, type DeviceFlags, deviceOptions, wholeNumber } from "../options.ts";
+import { addDevice, addExamples, addJson, addSeed, type DeviceFlags, deviceOptions, wholeNumber } from "../options.ts";
 import { Output } from "../output.ts";
 import { ProgressLine } from "../progress-line.ts";
 import { StepClock } from "../step-clock.ts";
 
 interface Flags extends DeviceFlags {
   steps: number;
+  seed: number;
   out?: string;
   json?: boolean;
 }
@@ -19,10 +20,11 @@ export function benchTinyCommand(): Command {
     .summary("time a GRPO step of a small dense model")
     .description(
       "Time GRPO steps of a Llama of 0.53 M parameters: 32 prompts × 4 completions of 32 tokens, all forced to full length,\n" +
-        "every weight trained. Figures are medians over steps; always the same random numbers.",
+        "every weight trained. Figures are medians over steps.",
     )
     .option("--steps <n>", "steps to time, after one that is not", wholeNumber(1, 100_000), 20)
     .option("--out <file>", "write the JSON object to a file, too");
+  addSeed(command, "names weights, prompts and the random numbers of sampling", 0);
   addDevice(command);
   addJson(command);
   addExamples(command, "bench tiny", "bench tiny --threads 1 --precision f32 --json");
@@ -43,6 +45,7 @@ export function benchTinyCommand(): Command {
     const result = await benchTiny({
       ...deviceOptions(flags),
       steps: flags.steps,
+      seed: flags.seed,
       onStep(step) {
         at = { step, values: {} };
         clock.mark(step, performance.now());

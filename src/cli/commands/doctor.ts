@@ -1,10 +1,12 @@
+import { writeFileSync } from "node:fs";
 import { Command } from "commander";
 import { version } from "../../base/version.ts";
 import { type DeviceReport, describeDevices } from "../../engine/registry.ts";
+import { type SelfTest, testKernels } from "../../engine/self-test.ts";
 import { formatTable } from "../../report/table.ts";
 import type { TerminalStyle } from "../../report/terminal-style.ts";
 import { exitCodes } from "../failure.ts";
-import { addExamples, addJson } from "../options.ts";
+import { addExamples, addJson, addSeed } from "../options.ts";
 import { Output } from "../output.ts";
 
 /** `reckon doctor`: what this machine has, which kernels a run would get, and what is missing. */
@@ -13,24 +15,35 @@ export function doctorCommand(): Command {
     .summary("show processor, kernels, threads, memory and what is missing")
     .description(
       "Show what this machine has, which kernels a run gets and why, and what is missing and how to get it.\n" +
-        "Exit code 1 when the native device cannot be used. RECKON_ISA=NAME forces an instruction set.",
+        "Exit code 1 when the native device cannot be used or computes wrongly. RECKON_ISA=NAME forces an instruction set.",
     );
+  addSeed(command, "draws the operands of the self-test", 0);
+  command.option("--out <file>", "write the JSON object to a file, too");
   addJson(command);
-  addExamples(command, "doctor", "doctor --json");
-  return command.action((flags: { json?: boolean }) => {
+  addExamples(command, "doctor", "doctor --json --out doctor.json");
+  return command.action(async (flags: Flags) => {
     const output = new Output(flags);
     const report = describeDevices();
-    const ok = report.native.chosen !== undefined;
-    output.show(doctorText(report, output.style));
+    const selfTest = report.native.chosen ? await testKernels({ seed: flags.seed }) : null;
+    const ok = selfTest?.agree === true;
+    output.show(doctorText(report, selfTest, output.style));
     if (!ok) process.exitCode = exitCodes.failed;
-    output.finish({ ok, version, ...report });
+    const result = { ok, version, ...report, selfTest };
+    if (flags.out) writeFileSync(flags.out, `${JSON.stringify(result)}\n`);
+    output.finish(result);
   });
+}
+
+interface Flags {
+  seed: number;
+  out?: string;
+  json?: boolean;
 }
 
 const gibibytes = (bytes: number): string => `${(bytes / 2 ** 30).toFixed(1)} GiB`;
 
 /** The report for people. */
-export function doctorText(report: DeviceReport, style: TerminalStyle): string {
+function doctorText(report: DeviceReport, selfTest: SelfTest | null, style: TerminalStyle): string {
   const { processor, memory, node, native } = report;
   const facts: [string, string][] = [
     ["reckon", version],
@@ -46,6 +59,10 @@ export function doctorText(report: DeviceReport, style: TerminalStyle): string {
     facts.push(["products", `${chosen.precision} operands, f32 sums`]);
     facts.push(["threads", `${chosen.threads}`]);
   }
+  if (selfTest) {
+    const verdict = selfTest.agree ? "yes" : `no, only ${selfTest.equal} of ${selfTest.count} numbers of a product`;
+    facts.push(["self-test", `kernels agree with the reference: ${verdict}`]);
+  }
   const lines = facts.map(([name, value]) => `${style.dim(name.padEnd(9))}  ${value}`);
   if (native.levels.length > 0) {
     const rows = native.levels.map(({ name, available, reason }) => [
@@ -59,7 +76,10 @@ export function doctorText(report: DeviceReport, style: TerminalStyle): string {
     lines.push("", formatTable(columns, rows, style));
   }
   const fault = native.problem ?? native.reason;
-  if (fault === undefined) lines.push("", `${style.green("✓")} the native device is ready`);
+  if (selfTest?.agree === false) {
+    lines.push("", `${style.red("✗")} the native device computes wrongly here: please report it with these lines`);
+    lines.push("  until then: RECKON_ISA=portable, or --device reference, hundreds of times slower");
+  } else if (fault === undefined) lines.push("", `${style.green("✓")} the native device is ready`);
   else {
     lines.push("", `${style.red("✗")} the native device cannot be used: ${fault}`);
     if (native.mend) lines.push(`  ${native.mend}`);

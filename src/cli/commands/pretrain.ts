@@ -11,7 +11,7 @@ import {
   wholeNumber,
 } from "../options.ts";
 import { Output } from "../output.ts";
-import { quickstartFile } from "../recipe-file.ts";
+import { quickstartFile, shownPath } from "../recipe-file.ts";
 import { changeRecipe, readSingleStage } from "../single-stage.ts";
 import { train } from "../train.ts";
 
@@ -32,7 +32,9 @@ export function pretrainCommand(): Command {
       "Train a fresh model on a fixed set of worked solutions, measure it, write a report: the supervised stage of a recipe\n" +
         "alone. What no option changes is as in the recipe.",
     )
-    .option("--recipe <file>", "recipe to take the stage from", quickstartFile)
+    .addOption(
+      new Option("--recipe <file>", "recipe to take the stage from").default(quickstartFile, shownPath(quickstartFile)),
+    )
     .addOption(
       new Option("--size <size>", "width, heads, feed-forward and layers (default: the recipe's)").choices(
         Object.keys(mathFormerSizes),

@@ -2,7 +2,7 @@ import { Command } from "commander";
 import { evaluationsOf, reportRun } from "../../pipeline/run-recipe.ts";
 import { stageTable } from "../../report/table.ts";
 import { readEvents } from "../../runs/run-reader.ts";
-import { addExamples, addJson } from "../options.ts";
+import { addExamples, addJson, addSeed } from "../options.ts";
 import { Output } from "../output.ts";
 
 /** `reckon report RUN`: the page of a run, finished or not. */
@@ -12,11 +12,12 @@ export function reportCommand(): Command {
     .description("Write the report of a run, finished or under way, as one HTML page that needs no network.")
     .argument("<run>", "directory of the run, e.g. runs/quickstart")
     .option("--out <file>", "where the page goes (default: report.html in the run)");
+  addSeed(command, "draws the sample attempts that are shown (default: the latest, the longer ones first)");
   addJson(command);
   addExamples(command, "report runs/quickstart", "report runs/quickstart --out /tmp/quickstart.html");
-  return command.action(async (run: string, flags: { out?: string; json?: boolean }) => {
+  return command.action(async (run: string, flags: { out?: string; seed?: number; json?: boolean }) => {
     const output = new Output(flags);
-    const report = await reportRun(run, flags.out);
+    const report = await reportRun(run, { path: flags.out, seed: flags.seed });
     const stages = evaluationsOf(readEvents(run));
     if (stages.length > 0) output.show(`${stageTable(stages, output.style)}\n`);
     output.show(`report   ${report}`);

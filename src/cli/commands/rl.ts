@@ -16,7 +16,7 @@ import {
   wholeNumber,
 } from "../options.ts";
 import { Output } from "../output.ts";
-import { quickstartFile } from "../recipe-file.ts";
+import { quickstartFile, shownPath } from "../recipe-file.ts";
 import { changeRecipe, readSingleStage } from "../single-stage.ts";
 import { train } from "../train.ts";
 
@@ -39,7 +39,10 @@ export function rlCommand(): Command {
         "as in the recipe.",
     )
     .option("--model <dir>", "directory of a model or of a finished run (default: pretrain in --out)")
-    .option("--recipe <file>", `recipe to take stage and task from (default: the stage of ${quickstartFile})`)
+    .option(
+      "--recipe <file>",
+      `recipe to take stage and task from (default: the stage of ${shownPath(quickstartFile)})`,
+    )
     .option("--problems <n>", "problems there are (default: the recipe's)", wholeNumber(1, 1e7))
     .option("--steps <n>", "rollouts (default: the recipe's)", wholeNumber(1, 1e9))
     .option("--learning-rate <x>", "peak learning rate (default: the recipe's)", number(1e-12, 1))

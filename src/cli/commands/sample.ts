@@ -35,7 +35,7 @@ export function sampleCommand(): Command {
   const command = new Command("sample")
     .summary("ask a model for the value of an expression and see its steps")
     .description("Ask a model for the value of expressions; shows its steps and whether the answer is right.")
-    .argument("<expressions...>", 'in quotes, e.g. "3+4*2"; begin with -- when one starts with a minus sign');
+    .argument("<expressions...>", 'in quotes, e.g. "8+(5-9)"; begin with -- when one starts with a minus sign');
   addModel(command)
     .option("--temperature <t>", "divides the logits; 0: always the most likely token", number(0, 10), 0)
     .option("--top-k <k>", "sample from the k most likely tokens; 0: all", wholeNumber(0), 0)
@@ -52,8 +52,8 @@ export function sampleCommand(): Command {
   addJson(command);
   addExamples(
     command,
-    'sample --model runs/quickstart "3+4*2"',
-    'sample --model runs/quickstart --temperature 1 --samples 4 "12*7"',
+    'sample --model runs/quickstart "8+(5-9)"',
+    'sample --model runs/quickstart --temperature 1 --samples 4 "8+(5-9)"',
   );
   return command.action(async (expressions: string[], flags: Flags) => {
     const { temperature, topK, topP, samples, seed } = flags;
