@@ -21,6 +21,7 @@ const ready = usable.length > 0 && existsSync(list) && hasCompiler;
 const folder = mkdtempSync(join(tmpdir(), "reckon-products-"));
 
 const flags = ["-std=c++17", "-O2", "-ffp-contract=off", "-pthread", `-I${join(root, "native")}`];
+const run = (program: string, ...words: string[]) => spawnSync(program, words, { encoding: "utf8" }).stdout;
 const compile = (args: string[]) => execFileSync(cxx, [...flags, ...args], { cwd: folder, stdio: "pipe" });
 
 describe.skipIf(!ready)("matrix products in C++ (needs the built addon, its objects and a compiler)", () => {
@@ -47,18 +48,39 @@ describe.skipIf(!ready)("matrix products in C++ (needs the built addon, its obje
     }
   }
 
+  it("the check of an opening device passes", () => {
+    for (const level of usable) expect(run(program, level, "bf16", "check")).toBe("\n");
+  });
+
   const engine = objects.find((path) => path.endsWith("tiles_amx.o"));
-  it.skipIf(!engine || !usable.includes("avx512"))(
+  describe.skipIf(!engine || !usable.includes("avx512"))(
     "amx bf16, emulated (needs AVX-512 and a compiler that knows AMX)",
     () => {
-      const command = readFileSync(`${engine}.command`, "utf8").split("\n");
-      const isDefined = (word: string) => word.startsWith("-D") || (word.startsWith("-m") && word !== "-mavx512bf16");
-      const source = join(root, "native/gemm/tiles_amx.cc");
-      compile([...command.filter(isDefined), "-DRECKON_EMULATE_AMX", "-c", source, "-o", "emulated.o"]);
-      const others = objects.filter((path) => path !== engine);
-      compile(["main.o", "emulated.o", ...others, "-o", "emulated"]);
-      const result = spawnSync(join(folder, "emulated"), ["amx", "bf16"], { encoding: "utf8" });
-      expect(result.stdout).toBe("amx bf16: 0 failures\n");
+      /** The tests with an AMX engine compiled as it ships, but for its tile instructions and the flags left out. */
+      const emulated = (name: string, added: string[], leftOut: string[] = []): string => {
+        const words = readFileSync(`${engine}.command`, "utf8").split("\n");
+        const shipped = words.slice(words.indexOf("-std=c++17"));
+        const kept = shipped.filter((word) => !leftOut.includes(word)).slice(0, -1);
+        const source = join(root, "native/gemm/tiles_amx.cc");
+        compile([...kept, ...added, "-DRECKON_EMULATE_AMX", "-c", source, "-o", `${name}.o`]);
+        compile(["main.o", `${name}.o`, ...objects.filter((path) => path !== engine), "-o", name]);
+        return join(folder, name);
+      };
+
+      it("with AVX-512 alone", () => {
+        expect(run(emulated("plain", [], ["-mavx512bf16"]), "amx", "bf16")).toBe("amx bf16: 0 failures\n");
+      });
+
+      it.skipIf(!usable.includes("avx512bf16"))("with the flags it ships with (needs AVX512_BF16)", () => {
+        const program = emulated("shipped", []);
+        expect(run(program, "amx", "bf16")).toBe("amx bf16: 0 failures\n");
+        expect(run(program, "amx", "bf16", "check")).toBe("\n");
+      });
+
+      it("the check of an opening device sees one sum in a tile that is wrong", () => {
+        const program = emulated("faulty", ["-DRECKON_EMULATE_FAULT"], ["-mavx512bf16"]);
+        expect(run(program, "amx", "bf16", "check")).toBe("linearBackwardWeight\n");
+      });
     },
   );
 });

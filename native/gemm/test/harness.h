@@ -1,5 +1,6 @@
-// Runs single kernels on a pool, for the test and timing programs beside this file.
+// Runs single kernels on a pool, for the test program beside this file.
 #pragma once
+#include <cstdio>
 #include <cstdlib>
 #include <cstring>
 #include <string>

@@ -1,10 +1,12 @@
 // Checks the matrix products of one instruction set: against sums in f64, and bit for bit against themselves over numbers
 // of rows and threads. Prints what failed; exit status 1 if anything did.
 //
-//   products-main ISA f32|bf16
+//   products-main ISA f32|bf16          the tests
+//   products-main ISA f32|bf16 check    what a device checks as it opens (../../self-check.h): prints the wrong product
 #include <cmath>
 #include <cstdio>
 
+#include "../../self-check.h"
 #include "harness.h"
 
 using namespace reckon;
@@ -189,10 +191,15 @@ int main(int count, char** words) {
   if (count < 3) return 2;
   level = levelNamed(words[1]);
   precision = std::strcmp(words[2], "bf16") == 0 ? Precision::bf16 : Precision::f32;
+  if (count == 4 && std::strcmp(words[3], "check") == 0) {
+    Pool pool(2, level, precision);
+    std::printf("%s\n", wrongProduct(pool, level).c_str());
+    return 0;
+  }
   Runner one(1, level, precision), two(2, level, precision);
   for (int64_t rows : {0, 1, 2, 7, 16, 33, 130, 300}) {
     for (auto [inner, outer] : {std::pair<int64_t, int64_t>{1, 1}, {3, 2}, {16, 16}, {31, 33}, {32, 57}, {64, 64},
-                               {64, 8}, {70, 130}, {128, 40}}) {
+                               {64, 8}, {70, 130}, {128, 40}, {0, 5}, {5, 0}, {0, 0}}) {
       checkPlain(two, rows, inner, outer);
     }
   }

@@ -79,6 +79,74 @@ it("survives a kernel that runs out of scratch memory", async () => {
   expect(await device.read(lse)).toEqual(Float32Array.of(0));
 });
 
+describe("contents that a kernel cannot take", () => {
+  it("are refused by the call, and the device goes on", async () => {
+    const device = open(2);
+    const logits = filled(device, [1, 2, 3, 4]);
+    const targets = device.allocate("i32", 2);
+    const [logps, entropies] = [device.allocate("f32", 2), device.allocate("f32", 2)];
+    for (const target of [-1, 2]) {
+      device.write(targets, [0, target]);
+      const sizes = { rows: 2, vocabulary: 2, inverseTemperature: 1 };
+      device.enqueue("tokenLogps", { logits, targets, logps, entropies, ...sizes });
+      await expect(device.read(logps)).rejects.toThrow(/tokenLogps: a target must be an id of the vocabulary; check/);
+      device.enqueue("tokenLogpsBackward", { logits, targets, entropies, dLogps: logps, dEntropies: logps, ...sizes });
+      await expect(device.read(logits)).rejects.toThrow(/tokenLogpsBackward: a target must be an id/);
+    }
+    device.write(logits, [0, 0, 3, 3]);
+    device.write(targets, [0, 1]);
+    device.enqueue("tokenLogps", { logits, targets, logps, entropies, rows: 2, vocabulary: 2, inverseTemperature: 1 });
+    expect((await device.read(logps)).map(Math.fround)).toEqual(Float32Array.of(-Math.LN2, -Math.LN2));
+  });
+
+  it("of attention's table: parents that do not precede, long chains, rows outside the batch", async () => {
+    const device = open(2);
+    const [q, k, v, out, dOut, dQ, dK, dV] = Array.from({ length: 8 }, () => device.allocate("f32", 4));
+    const lse = device.allocate("f32", 4);
+    const segments = device.allocate("i32", 12);
+    const sizes = { count: 2, heads: 1, kvHeads: 1, headDim: 1, scale: 1, maxKeys: 4 };
+    const forward = async (rows: number[][]) => {
+      device.write(segments, rows.flat());
+      device.enqueue("attention", { q, k, v, segments, slopes: null, out, lse, ...sizes });
+      await device.read(lse);
+    };
+    const backward = async (rows: number[][]) => {
+      device.write(segments, rows.flat());
+      const operands = { dOut, q, k, v, out, lse, segments, slopes: null, dQ, dK, dV };
+      device.enqueue("attentionBackward", { ...operands, rows: 4, ...sizes });
+      await device.read(dQ);
+    };
+    const good = [
+      [0, 2, 0, 0, -1, 1],
+      [2, 2, 2, 0, 0, 1],
+    ];
+    await forward(good);
+    await backward(good);
+    for (const run of [forward, backward]) {
+      await expect(run([good[0], [2, 2, 2, 0, 1, 1]])).rejects.toThrow(/parent must precede it/);
+      await expect(run([[0, 2, 0, 0, 1, 1], good[1]])).rejects.toThrow(/parent must precede it/);
+      await expect(run([[0, 3, 0, 0, -1, 1], good[1]])).rejects.toThrow(/maxKeys must bound the keys of every chain/);
+      await expect(run([[-1, 2, 0, 0, -1, 1], good[1]])).rejects.toThrow(/must not be negative/);
+    }
+    await expect(backward([good[0], [3, 2, 2, 0, 0, 1]])).rejects.toThrow(/must be rows of the batch/);
+    await expect(backward([good[0], [2, 2, 3, 0, 0, 1]])).rejects.toThrow(/must be rows of the batch/);
+    await backward(good);
+  });
+
+  it("and free gives memory back although the call that used it fails", async () => {
+    const device = open(2);
+    const logits = filled(device, [1, 2]);
+    const targets = device.allocate("i32", 1);
+    device.write(targets, [7]);
+    const [logps, entropies] = [device.allocate("f32", 1), device.allocate("f32", 1)];
+    device.enqueue("tokenLogps", { logits, targets, logps, entropies, rows: 1, vocabulary: 2, inverseTemperature: 1 });
+    const { bytes } = device.memory();
+    expect(() => device.free(logits)).toThrow(/a target must be an id/);
+    expect(device.memory().bytes).toBe(bytes - 8);
+    expect(() => device.free(logits)).toThrow(/that was freed/);
+  });
+});
+
 describe("order", () => {
   it("runs calls in the order they are enqueued, around writes and frees", async () => {
     const device = open(2);
@@ -166,7 +234,24 @@ describe("misuse", () => {
     expect(() => device.enqueue("copy", { x: null as never, out: x, count: 1 })).toThrow(/copy.x: .* got null/);
     expect(() => device.enqueue("nothing" as never, {} as never)).toThrow(/no kernel is named nothing/);
     expect(() => device.write(x, [1])).toThrow(/write: expected 4 numbers, got 1/);
-    expect(() => device.view(x, 2, 3)).toThrow(ShapeError);
+    for (const [offset, length] of [
+      [2, 3],
+      [0.5, 1],
+      [0, 1.5],
+      [-1, 2],
+      [0, Number.NaN],
+    ]) {
+      expect(() => device.view(x, offset, length)).toThrow(ShapeError);
+    }
+    expect(() => copy(x, 1.5)).toThrow(/copy: count must be a whole number from 0 on, got 1.5/);
+    expect(() => copy(x, -1)).toThrow(/copy: count must be a whole number from 0 on, got -1/);
+    const twoOfFour = {
+      length: 4,
+      *[Symbol.iterator]() {
+        yield* [1, 2];
+      },
+    };
+    expect(() => device.write(x, twoOfFour as never)).toThrow(/write: expected 4 numbers, got 2/);
     expect(() => device.free(device.view(x, 0, 2))).toThrow(/free: expected a whole allocation of 4 elements/);
     expect(() => device.free(freed)).toThrow(/free: expected live memory/);
     expect(() => device.allocate("f32", -1)).toThrow(/expected a whole number of elements, got -1/);
@@ -180,7 +265,7 @@ describe("misuse", () => {
     device.close();
     device.close();
     expect(() => device.allocate("f32", 1)).toThrow(/this native device is closed; open another/);
-    expect(() => device.enqueue("fill", { out: x, count: 4, value: 1 })).toThrow(DeviceError);
+    expect(() => device.enqueue("fill", { out: x, count: 4, value: 1 })).toThrow(/fill: this native device is closed/);
     await expect(device.read(x)).rejects.toThrow(/is closed/);
     expect(device.memory().bytes).toBe(0);
   });

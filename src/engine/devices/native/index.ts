@@ -6,6 +6,9 @@ import { chooseLevel, choosePrecision } from "./levels.ts";
 /** More threads than this gain nothing: a call's barrier grows with them. */
 export const MAX_THREADS = 256;
 
+/** What to fall back on where a level's own instructions are wrong. */
+const weakerLevel: Partial<Record<string, string>> = { amx: "avx512", avx512bf16: "avx512", avx512: "avx2" };
+
 export interface NativeOptions {
   threads: number;
   precision: "auto" | "f32" | "bf16";
@@ -33,9 +36,11 @@ export function openNativeDevice({ threads, precision, isa, addonPath }: NativeO
   const wrong = addon.wrongProduct(handle);
   if (wrong !== "") {
     addon.close(handle);
-    const weaker = level.name === "amx" || level.name === "avx512bf16" ? "avx512" : "portable";
+    const mend = weakerLevel[level.name]
+      ? `set RECKON_ISA=${weakerLevel[level.name]}`
+      : "rebuild the addon with npm run build";
     throw new DeviceError(
-      `native device: ${wrong} comes out wrong with the ${level.name} instructions of this processor; set RECKON_ISA=${weaker} and report this`,
+      `native device: ${wrong} comes out wrong with the ${level.name} instructions of this processor; ${mend} and report this`,
     );
   }
   return new NativeDevice(addon, handle, { name: "native", isa: level.name, threads, precision: operands });
