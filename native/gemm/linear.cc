@@ -67,11 +67,9 @@ int64_t panelsPerTask(const Product& product, const Engine& engine, const Thread
 }
 
 void multiply(const Product& product, Thread& thread) {
-  if (product.columns == 0) return;
+  if (product.groups.rows == 0 || product.columns == 0) return;
   const Engine& engine = chooseEngine(thread);
-  // Also for no rows at all: that is how a weight is packed before threads go their own ways.
   const char* packed = packedWeights(product, engine, thread);
-  if (product.groups.rows == 0) return;
 
   const int64_t panels = ceilDivide(product.columns, engine.panel);
   const size_t panelBytes = engine.panelBytes(product.depth);
