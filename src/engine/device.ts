@@ -41,6 +41,8 @@ export interface Device {
   read(buffer: DeviceBuffer): Promise<Float32Array | Float64Array | Int32Array>;
   /** Bytes allocated now, and the most there ever were. */
   memory(): { bytes: number; peakBytes: number };
+  /** Bytes held beside tensors now (scratch memory, packed copies of weights), on devices that have any. */
+  overheadBytes?(): number;
   /** Frees everything and stops the threads. */
   close(): void;
 }

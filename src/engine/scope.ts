@@ -13,19 +13,24 @@ function bucketLength(length: number): number {
  */
 export class Scope {
   readonly device: Device;
-  private readonly idle = new Map<string, DeviceBuffer[]>();
-  private lent: { key: string; storage: DeviceBuffer }[] = [];
+  /** Storage to hand out, by type and bucket. */
+  private readonly idle = { f32: new Map<number, DeviceBuffer[]>(), i32: new Map<number, DeviceBuffer[]>() };
+  /** Storage handed out, and beside each the list it goes back to. */
+  private readonly lent: DeviceBuffer[] = [];
+  private readonly origins: DeviceBuffer[][] = [];
 
   constructor(device: Device) {
     this.device = device;
   }
 
-  /** Undefined contents; valid until `end`. */
+  /** Undefined contents; valid until `end`. @throws DeviceError when there is not enough memory */
   temporary(dtype: DType, length: number): DeviceBuffer {
     const bucket = bucketLength(length);
-    const key = `${dtype}${bucket}`;
-    const storage = this.idle.get(key)?.pop() ?? this.device.allocate(dtype, bucket);
-    this.lent.push({ key, storage });
+    let list = this.idle[dtype].get(bucket);
+    if (!list) this.idle[dtype].set(bucket, (list = []));
+    const storage = list.pop() ?? this.device.allocate(dtype, bucket);
+    this.lent.push(storage);
+    this.origins.push(list);
     return this.device.view(storage, 0, length);
   }
 
@@ -38,18 +43,17 @@ export class Scope {
 
   /** Ends the step: every temporary may be handed out again. */
   end(): void {
-    for (const { key, storage } of this.lent) {
-      const list = this.idle.get(key);
-      if (list) list.push(storage);
-      else this.idle.set(key, [storage]);
-    }
-    this.lent = [];
+    for (let i = 0; i < this.lent.length; i++) this.origins[i].push(this.lent[i]);
+    this.lent.length = 0;
+    this.origins.length = 0;
   }
 
   /** Gives all memory back to the device. */
   close(): void {
     this.end();
-    for (const list of this.idle.values()) for (const storage of list) this.device.free(storage);
-    this.idle.clear();
+    for (const lists of Object.values(this.idle)) {
+      for (const list of lists.values()) for (const storage of list) this.device.free(storage);
+      lists.clear();
+    }
   }
 }

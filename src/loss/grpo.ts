@@ -1,5 +1,6 @@
 import type { LossNormalizer, LossResult, TokenBatch } from "./token-batch.ts";
 
+/** What tells one variant of GRPO from another. */
 export interface GrpoOptions {
   /** Ratios below 1 − clipLow stop counting. */
   clipLow: number;
@@ -19,6 +20,8 @@ export interface GrpoOptions {
  * ratio = exp(logp − oldLogp), k3 = exp(refLogp − logp) − (refLogp − logp) − 1.
  * k3 estimates KL(policy ‖ reference) without bias and is never negative.
  *
+ * Sums: `clip_ratio/low_mean`, `clip_ratio/high_mean`, `clip_ratio/region_mean`, and `kl` (k3) with a reference.
+ *
  * @param whole attempts and tokens of the whole optimizer step; micro-batches' values and gradients add up to it
  * @see arXiv:2402.03300 eq. 3-4 (GRPO); arXiv:2503.14476 eq. 8, 12 (clip-higher, token mean)
  */
@@ -29,7 +32,6 @@ export function grpoLoss(batch: TokenBatch, options: GrpoOptions, whole: LossNor
   const dEntropies = new Float64Array(logps.length);
   let value = 0;
   let kl = 0;
-  let entropy = 0;
   let clippedLow = 0;
   let clippedHigh = 0;
   for (let attempt = 0; attempt + 1 < starts.length; attempt++) {
@@ -54,7 +56,6 @@ export function grpoLoss(batch: TokenBatch, options: GrpoOptions, whole: LossNor
         term += beta * k3;
         derivative += beta * (1 - Math.exp(gap));
       }
-      entropy += entropies[i];
       term -= entropyBonus * entropies[i];
       value += weight * term;
       dLogps[i] = weight * derivative;
@@ -62,7 +63,6 @@ export function grpoLoss(batch: TokenBatch, options: GrpoOptions, whole: LossNor
     }
   }
   const sums: Record<string, number> = {
-    entropy,
     "clip_ratio/low_mean": clippedLow,
     "clip_ratio/high_mean": clippedHigh,
     "clip_ratio/region_mean": clippedLow + clippedHigh,

@@ -17,14 +17,14 @@ export interface TokenBatch {
   starts: ArrayLike<number>;
 }
 
-/** A loss with its derivatives; `metrics` are sums over this batch's tokens or attempts, for the caller to normalize. */
+/** A loss with its derivatives. */
 export interface LossResult {
   value: number;
   /** ∂value/∂logps. */
   dLogps: Float64Array;
   /** ∂value/∂entropies. */
   dEntropies: Float64Array;
-  /** Sums over tokens. */
+  /** Metrics by name, each the sum over this batch's tokens; logged as means over the tokens of the whole step. */
   sums: Record<string, number>;
 }
 
@@ -33,3 +33,9 @@ export interface LossNormalizer {
   attempts: number;
   tokens: number;
 }
+
+/**
+ * A reinforcement algorithm's loss: pure, the sum over a step's micro-batches being the loss of the step. The engine
+ * back-propagates the derivatives it returns; see `grpoLoss` for one.
+ */
+export type Loss = (batch: TokenBatch, whole: LossNormalizer) => LossResult;

@@ -24,7 +24,7 @@ export interface DecoderConfig {
   positions: "alibi" | "rotary";
   /** θ of rotary positions. */
   rotaryTheta: number;
-  /** Longest sequence rotary tables are made for. */
+  /** Longest sequence, prompt and completion together, that rotary tables are made for; ALiBi has no bound. */
   maxPositions: number;
   activation: "gelu" | "swiglu";
   /** Bias in linear layers. */
@@ -59,6 +59,8 @@ export interface MathFormerOptions {
   finalNorm?: boolean;
   /** `mathformer`: layer norm, ALiBi, GELU, biases; `llama`: RMS norm, rotary positions, SwiGLU, no biases. */
   block?: "mathformer" | "llama";
+  /** Longest sequence of a `llama` block, prompt and completion together; default 8192. */
+  maxPositions?: number;
 }
 
 /**
@@ -94,7 +96,7 @@ export function mathFormerConfig(options: MathFormerOptions, vocabularySize: num
     finalNorm: options.finalNorm ?? llama,
     positions: llama ? "rotary" : "alibi",
     rotaryTheta: 10000,
-    maxPositions: 2048,
+    maxPositions: options.maxPositions ?? 8192,
     activation: llama ? "swiglu" : "gelu",
     bias: !llama,
     tiedOutput: false,
@@ -109,6 +111,17 @@ export interface DecoderProblem {
   text: string;
 }
 
+const countedFields = [
+  "vocabularySize",
+  "width",
+  "layers",
+  "heads",
+  "kvHeads",
+  "headDim",
+  "feedForward",
+  "maxPositions",
+] as const;
+
 /** Everything wrong with a configuration; empty when it describes a decoder. */
 export function decoderProblems(config: DecoderConfig): DecoderProblem[] {
   const problems: DecoderProblem[] = [];
@@ -116,7 +129,7 @@ export function decoderProblems(config: DecoderConfig): DecoderProblem[] {
   const refuse = (field: keyof DecoderConfig, text: string) => problems.push({ field, text });
   const fits = width % heads === 0;
   if (!fits) refuse("heads", `${heads} must divide width ${width}`);
-  for (const field of ["vocabularySize", "width", "layers", "heads", "kvHeads", "headDim", "feedForward"] as const) {
+  for (const field of countedFields) {
     // Where heads do not divide width, headDim is a fraction for that reason alone.
     if (field === "headDim" && !fits) continue;
     if (!Number.isInteger(config[field]) || config[field] < 1)

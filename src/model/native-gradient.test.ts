@@ -31,7 +31,7 @@ describe.each(Object.entries(shapes))("whole gradient of %s", (_, config) => {
     const policy = createPolicy(device, config, { seed: 1, trained: true });
     const batch = packSequences(groups());
     const tape = new Tape(policy.stepScope, { recording: true });
-    const rows = uploadRows(policy.stepScope, batch);
+    const rows = uploadRows(policy.stepScope, batch, config);
     const { hidden } = policy.decoder.forward(tape, policy.parameters, rows, { balanceScale });
     const entries = entryLogps(policy, tape, hidden, { ...batch, temperature: 1 });
     entries.seed(

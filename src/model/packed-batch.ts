@@ -1,5 +1,7 @@
+import { ShapeError } from "../base/errors.ts";
 import { type SegmentTable, segmentColumns } from "../engine/ops/attention.ts";
 import type { Scope } from "../engine/scope.ts";
+import type { DecoderConfig } from "./config.ts";
 import type { DecoderRows } from "./decoder.ts";
 
 /** A run of rows in a batch: `length` rows from `start`, `stride` apart, after those of `parent` (−1: none). */
@@ -33,43 +35,49 @@ export interface PackedSequence {
  * Entries are ordered by sequence, completion, token: every completion token is trained, no prompt token is.
  */
 export function packSequences(sequences: readonly PackedSequence[]): PackedBatch {
-  const tokens: number[] = [];
-  const positions: number[] = [];
+  let rows = 0;
+  let entries = 0;
+  for (const sequence of sequences) {
+    rows += packedRows(sequence);
+    for (const { length } of sequence.completions) entries += length;
+  }
+  const tokens = new Int32Array(rows);
+  const positions = new Int32Array(rows);
+  const trainedRows = new Int32Array(entries);
+  const targets = new Int32Array(entries);
   const segments: Segment[] = [];
-  const trainedRows: number[] = [];
-  const targets: number[] = [];
+  let row = 0;
+  let entry = 0;
   for (const { prompt, completions } of sequences) {
     const parent = segments.length;
-    segments.push({ start: tokens.length, length: prompt.length, stride: 1, parent: -1 });
-    prompt.forEach((token, position) => {
-      tokens.push(token);
-      positions.push(position);
-    });
-    const lastPromptRow = tokens.length - 1;
+    segments.push({ start: row, length: prompt.length, stride: 1, parent: -1 });
+    for (let i = 0; i < prompt.length; i++, row++) {
+      tokens[row] = prompt[i];
+      positions[row] = i;
+    }
+    const lastPromptRow = row - 1;
     for (const completion of completions) {
-      const start = tokens.length;
-      if (completion.length > 1) segments.push({ start, length: completion.length - 1, stride: 1, parent });
-      completion.forEach((token, i) => {
-        trainedRows.push(i === 0 ? lastPromptRow : start + i - 1);
-        targets.push(token);
-        if (i === completion.length - 1) return;
-        tokens.push(token);
-        positions.push(prompt.length + i);
-      });
+      const start = row;
+      const followed = completion.length - 1;
+      if (followed > 0) segments.push({ start, length: followed, stride: 1, parent });
+      for (let i = 0; i <= followed; i++, entry++) {
+        trainedRows[entry] = i === 0 ? lastPromptRow : start + i - 1;
+        targets[entry] = completion[i];
+      }
+      for (let i = 0; i < followed; i++, row++) {
+        tokens[row] = completion[i];
+        positions[row] = prompt.length + i;
+      }
     }
   }
-  return {
-    tokens: Int32Array.from(tokens),
-    positions: Int32Array.from(positions),
-    segments,
-    trainedRows: Int32Array.from(trainedRows),
-    targets: Int32Array.from(targets),
-  };
+  return { tokens, positions, segments, trainedRows, targets };
 }
 
 /** Rows that `packSequences` will make of a sequence. */
 export function packedRows({ prompt, completions }: PackedSequence): number {
-  return completions.reduce((rows, { length }) => rows + Math.max(0, length - 1), prompt.length);
+  let rows = prompt.length;
+  for (const { length } of completions) rows += Math.max(0, length - 1);
+  return rows;
 }
 
 /** Length of every segment's chain, itself included. */
@@ -92,11 +100,35 @@ export function uploadSegments(scope: Scope, segments: readonly Segment[]): Segm
   };
 }
 
-/** Uploads what the decoder reads of a batch; valid until the scope ends. */
-export function uploadRows(scope: Scope, batch: Pick<PackedBatch, "tokens" | "positions" | "segments">): DecoderRows {
+/** What bounds the indices of a batch. */
+export type RowLimits = Pick<DecoderConfig, "vocabularySize" | "positions" | "maxPositions">;
+
+/**
+ * Uploads what the decoder reads of a batch; valid until the scope ends.
+ *
+ * @throws ShapeError when a token is not in the vocabulary or a rotary position lies outside its table: the kernels would
+ * read past their arrays
+ */
+export function uploadRows(
+  scope: Scope,
+  batch: Pick<PackedBatch, "tokens" | "positions" | "segments">,
+  limits: RowLimits,
+): DecoderRows {
+  requireBelow("token", batch.tokens, limits.vocabularySize);
+  if (limits.positions === "rotary") requireBelow("position", batch.positions, limits.maxPositions);
   return {
     tokens: scope.upload("i32", batch.tokens),
     positions: scope.upload("i32", batch.positions),
     segments: uploadSegments(scope, batch.segments),
   };
+}
+
+/** @throws ShapeError naming the first value that is not in [0, limit) */
+export function requireBelow(what: string, values: ArrayLike<number>, limit: number): void {
+  for (let i = 0; i < values.length; i++)
+    if (!(values[i] >= 0 && values[i] < limit))
+      throw new ShapeError(
+        `packed rows: every ${what} must be in [0, ${limit}), got ${values[i]} at place ${i}; ` +
+          "do the ids come from the model's tokenizer, and does its maxPositions cover prompt and completion?",
+      );
 }

@@ -8,13 +8,15 @@ import { Tape, type Tensor } from "../engine/tape.ts";
 import type { DecoderConfig } from "./config.ts";
 import { Decoder } from "./decoder.ts";
 import { decoderParameters } from "./definitions.ts";
-import { type PackedBatch, uploadRows } from "./packed-batch.ts";
+import { type PackedBatch, requireBelow, uploadRows } from "./packed-batch.ts";
 
 /** A decoder with its parameters and the memory its steps run in. */
 export interface Policy {
   device: Device;
   config: DecoderConfig;
   decoder: Decoder;
+  /** Whether closing the policy closes the decoder; a frozen copy borrows that of the policy it was made from. */
+  ownsDecoder: boolean;
   parameters: Parameters;
   /** What lives for one step: activations, gradients of activations, batches. */
   stepScope: Scope;
@@ -36,6 +38,7 @@ export function createPolicy(
     device,
     config,
     decoder: new Decoder(device, config),
+    ownsDecoder: true,
     parameters: new Parameters(device, decoderParameters(config, new Rng(options.seed, 1)), {
       trained: options.trained,
     }),
@@ -46,7 +49,7 @@ export function createPolicy(
 
 /**
  * A frozen copy of a policy's weights as they are now. It shares the decoder's tables; its steps have memory of their
- * own, so scoring with it leaves the policy's activations alone.
+ * own, so scoring with it leaves the policy's activations alone. Close it before the policy it was made from.
  */
 export function freezePolicy(policy: Policy): Policy {
   const definitions = policy.parameters.entries.map(({ name, shape }) => ({
@@ -57,13 +60,19 @@ export function freezePolicy(policy: Policy): Policy {
   }));
   const parameters = new Parameters(policy.device, definitions, { trained: false });
   parameters.copyFrom(policy.parameters);
-  return { ...policy, parameters, stepScope: new Scope(policy.device), pieceScope: new Scope(policy.device) };
+  return {
+    ...policy,
+    ownsDecoder: false,
+    parameters,
+    stepScope: new Scope(policy.device),
+    pieceScope: new Scope(policy.device),
+  };
 }
 
-/** Gives a policy's memory back. */
+/** Gives the memory of a policy, or of a frozen copy, back. */
 export function closePolicy(policy: Policy): void {
   policy.parameters.close();
-  policy.decoder.close();
+  if (policy.ownsDecoder) policy.decoder.close();
   policy.stepScope.close();
   policy.pieceScope.close();
 }
@@ -75,6 +84,7 @@ export type KnownLogps = Pick<TokenLogps, "logps" | "entropies">;
  * Log-probabilities and entropies of the trained entries from hidden rows.
  *
  * @param known as in `tokenLogps`
+ * @throws ShapeError when a target is not in the vocabulary or a trained row not in the batch
  */
 export function entryLogps(
   policy: Policy,
@@ -84,6 +94,8 @@ export function entryLogps(
   known: KnownLogps | null = null,
 ): TokenLogps {
   const { scope } = tape;
+  requireBelow("target", entries.targets, policy.config.vocabularySize);
+  requireBelow("trained row", entries.trainedRows, hidden.rows);
   const rows = tape.regrouped(() => gatherRows(tape, hidden, scope.upload("i32", entries.trainedRows)));
   return tokenLogps(tape, rows, {
     weight: policy.decoder.outputWeight(policy.parameters),
@@ -97,6 +109,8 @@ export function entryLogps(
  * Log-probability of every trained entry of a batch, nothing recorded.
  *
  * @param options temperature divides the logits
+ * @returns one number per entry, in the batch's order; entropies in nats
+ * @throws ShapeError when an id is not in the vocabulary or a sequence is longer than the model's positions
  */
 export async function scoreBatch(
   policy: Policy,
@@ -105,7 +119,7 @@ export async function scoreBatch(
 ): Promise<{ logps: Float32Array | Float64Array; entropies: Float32Array | Float64Array }> {
   const { stepScope, device } = policy;
   const tape = new Tape(stepScope, { recording: false });
-  const { hidden } = policy.decoder.forward(tape, policy.parameters, uploadRows(stepScope, batch));
+  const { hidden } = policy.decoder.forward(tape, policy.parameters, uploadRows(stepScope, batch, policy.config));
   const found = entryLogps(policy, tape, hidden, { ...batch, temperature });
   const logps = (await device.read(found.logps)) as Float32Array;
   const entropies = (await device.read(found.entropies)) as Float32Array;

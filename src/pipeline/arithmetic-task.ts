@@ -3,6 +3,7 @@ import { arithmeticDemonstration, arithmeticPrompt, digitOrderOf } from "../prom
 import { MathTokenizer } from "../prompt/math-tokenizer.ts";
 import type { Demonstration, Problem, Prompt } from "../records/problem.ts";
 import { arithmeticReward, extractAnswer } from "../reward/arithmetic.ts";
+import type { Reward } from "../reward/reward.ts";
 import type { Grading } from "../rollout/attempts.ts";
 import type { Recipe } from "./recipe.ts";
 
@@ -21,17 +22,31 @@ export interface ArithmeticTask {
   prompts(split: "reinforcement" | "validation" | "test", count: number, seed: number): Prompt[];
 }
 
-/** How an arithmetic attempt is read and graded. */
-export function arithmeticGrading(tokenizer: MathTokenizer): Grading {
+/**
+ * How an arithmetic attempt is read and graded.
+ *
+ * @param rewards further parts beside `correct`, `format` and `steps`; of parts with one name the last counts
+ */
+export function arithmeticGrading(tokenizer: MathTokenizer, rewards: readonly Reward[] = []): Grading {
   return {
     eosId: tokenizer.eosId,
     decode: (tokens) => tokenizer.decode(tokens),
-    grade: (attempt, { problem }) => arithmeticReward(attempt, problem),
+    grade: (attempt, { problem }) =>
+      Object.assign({}, arithmeticReward(attempt, problem), ...rewards.map((reward) => reward(attempt, problem))),
     extract: (attempt, { problem }) => extractAnswer(attempt.text, digitOrderOf(problem)),
   };
 }
 
-export function arithmeticTask({ maxNewTokens, ...expressions }: Recipe["task"]): ArithmeticTask {
+/**
+ * The task of a recipe.
+ *
+ * @param options rewards: further reward parts, as in `arithmeticGrading`
+ * @throws DataError from its methods, when the task admits too few problems
+ */
+export function arithmeticTask(
+  { maxNewTokens, ...expressions }: Recipe["task"],
+  options: { rewards?: readonly Reward[] } = {},
+): ArithmeticTask {
   const tokenizer = new MathTokenizer();
   const drawn = new Map<string, Problem[]>();
   const generate = (split: GenerateOptions["split"], count: number, seed: number) => {
@@ -43,7 +58,7 @@ export function arithmeticTask({ maxNewTokens, ...expressions }: Recipe["task"])
   };
   return {
     tokenizer,
-    grading: arithmeticGrading(tokenizer),
+    grading: arithmeticGrading(tokenizer, options.rewards),
     maxNewTokens,
     demonstrations: (count, seed) =>
       generate("supervised", count, seed).map((problem) => arithmeticDemonstration(problem, tokenizer)),

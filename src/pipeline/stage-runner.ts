@@ -1,11 +1,16 @@
+import { existsSync } from "node:fs";
 import { join } from "node:path";
+import { groupAdvantages } from "../advantage/group.ts";
 import { TrainingError } from "../base/errors.ts";
+import { mean } from "../base/statistics.ts";
 import { evaluate } from "../eval/evaluate.ts";
+import { grpoLoss } from "../loss/grpo.ts";
 import { loadModel, saveModel } from "../model/checkpoint.ts";
 import { closePolicy, createPolicy, freezePolicy, type Policy } from "../model/policy.ts";
 import type { RunEvent } from "../records/events.ts";
 import type { Prompt } from "../records/problem.ts";
 import { greedy } from "../rollout/sampling.ts";
+import { newestCheckpoint } from "../runs/run-reader.ts";
 import type { RunWriter } from "../runs/run-writer.ts";
 import { trainGrpo } from "../train/grpo.ts";
 import type { GrpoTrainingOptions } from "../train/grpo-options.ts";
@@ -26,8 +31,9 @@ export interface StageContext {
   writer: RunWriter;
   emit: (event: RunEvent) => void;
   stopRequested: () => boolean;
-  peakFlops: number;
-  /** Problems that choose the best checkpoint; empty when validation is off. */
+  /** FLOP/s that `perf/mfu` is a share of; null leaves it out. */
+  peakFlops: number | null;
+  /** Problems that choose the best checkpoint; when empty, what training itself shows chooses it. */
   validation: readonly Prompt[];
 }
 
@@ -45,7 +51,11 @@ export type StageOutcome = { status: "done" | "stopped"; seconds: number; steps:
 /**
  * Trains one stage with logging, checkpoints and validation.
  *
- * @throws TrainingError when the loss or the gradient is not finite, naming the last good checkpoint and what to try
+ * The best checkpoint is the one of highest validation accuracy. Without validation it is the one over whose steps, since
+ * the checkpoint before, the mean reward was highest (rl) or the mean loss lowest (supervised).
+ *
+ * @throws TrainingError when the loss, the gradient or a weight is not finite, naming what to try and the last good
+ * checkpoint: the newest with whose weights a finite loss was computed
  */
 export async function runTrainingStage(
   context: StageContext,
@@ -65,14 +75,17 @@ export async function runTrainingStage(
   const secondsBefore = progress.seconds;
   const began = performance.now();
   let status: StageOutcome["status"] = "done";
-  let lastSaved = start.checkpoint;
+  const saved = new SavedCheckpoints(start.checkpoint ?? newestCheckpoint(context.writer.dir));
+  const validating = () => context.validation.length > 0 && due(progress.step, recipe.validation.every, stage.steps);
+  /** What each step since the last checkpoint says of it, higher is better. */
+  let outcomes: number[] = [];
 
   const save = async () => {
+    await checkWeights(policy);
     const score =
-      context.validation.length > 0 && due(progress.step, recipe.validation.every, stage.steps)
-        ? await validate(context, progress)
-        : null;
-    const saved = await context.writer.saveCheckpoint({
+      context.validation.length === 0 ? mean(outcomes) : validating() ? await validate(context, progress) : null;
+    outcomes = [];
+    const event = await context.writer.saveCheckpoint({
       stage: stage.name,
       step: progress.step,
       score,
@@ -82,8 +95,8 @@ export async function runTrainingStage(
         await saveTrainingState(dir, { policy, optimizer, progress });
       },
     });
-    lastSaved = join(context.writer.dir, saved.path);
-    emit(saved);
+    saved.add(join(context.writer.dir, event.path));
+    emit(event);
   };
 
   const afterStep: AfterStep = async (report) => {
@@ -91,17 +104,14 @@ export async function runTrainingStage(
     progress.updates = optimizer.steps;
     progress.tokens += report.tokens;
     progress.seconds = secondsBefore + (performance.now() - began) / 1000;
+    saved.followedBy(report);
+    outcomes.push(stage.kind === "rl" ? report.metrics.reward : -report.metrics.loss);
     record(context, stage.name, report, progress);
     const warnings = stage.kind === "rl" ? watch.warningsAfter(stage, progress.step, report.metrics) : [];
     for (const message of warnings)
       emit({ type: "warning", time: Date.now(), stage: stage.name, step: progress.step, message });
     const stopping = context.stopRequested() && progress.step < stage.steps;
-    if (
-      stopping ||
-      due(progress.step, recipe.checkpoints.every, stage.steps) ||
-      due(progress.step, recipe.validation.every, stage.steps)
-    )
-      await save();
+    if (stopping || validating() || due(progress.step, recipe.checkpoints.every, stage.steps)) await save();
     if (stopping) status = "stopped";
     return stopping ? "stop" : "go on";
   };
@@ -109,14 +119,10 @@ export async function runTrainingStage(
   try {
     await train(context, stage, { reference, optimizer, firstStep: progress.step }, afterStep);
   } catch (error) {
-    throw error instanceof TrainingError ? explain(error, stage, progress.step, lastSaved) : error;
+    throw error instanceof TrainingError ? explain(error, stage, progress.step, saved) : error;
   } finally {
     optimizer.close();
-    if (reference) {
-      reference.parameters.close();
-      reference.stepScope.close();
-      reference.pieceScope.close();
-    }
+    if (reference) closePolicy(reference);
   }
   return { status, seconds: progress.seconds, steps: progress.step };
 }
@@ -128,12 +134,9 @@ const due = (step: number, every: number, total: number) => step % every === 0 |
 function frozenStart(policy: Policy, { checkpoint, beginning }: StageStart, seed: number): Policy {
   if (!checkpoint) return freezePolicy(policy);
   const { device, config } = policy;
-  const origin = beginning
+  return beginning
     ? loadModel(device, beginning, { trained: false }).policy
     : createPolicy(device, config, { seed, trained: false });
-  const reference = freezePolicy(origin);
-  closePolicy(origin);
-  return { ...reference, decoder: policy.decoder };
 }
 
 async function train(
@@ -154,11 +157,11 @@ async function train(
   const { clipLow, clipHigh, beta, entropyBonus, aggregation, temperature, topK, topP } = stage;
   const options: GrpoTrainingOptions = {
     ...shared,
-    loss: { clipLow, clipHigh, beta, entropyBonus, aggregation },
+    loss: (batch, whole) => grpoLoss(batch, { clipLow, clipHigh, beta, entropyBonus, aggregation }, whole),
+    advantages: (rewards_PG) => groupAdvantages(rewards_PG, { scale: stage.scale }),
     sampling: { temperature, topK, topP, maxNewTokens: task.maxNewTokens },
     promptsPerStep: stage.promptsPerStep,
     group: stage.group,
-    scale: stage.scale,
     updatesPerRollout: stage.updatesPerRollout,
     rewardWeights: stage.rewards,
   };
@@ -192,16 +195,53 @@ function record(
   if (records.length > 0) writer.appendAttempts(records);
 }
 
+/** The checkpoints of a run, as far as they matter when training diverges. */
+class SavedCheckpoints {
+  /** The newest. */
+  latest: string | null;
+  /** The newest with whose weights a finite loss was computed: one written after the update that ruined them is not. */
+  good: string | null = null;
+
+  /** @param latest the one whose weights the stage begins with, if there is one */
+  constructor(latest: string | null) {
+    this.latest = latest;
+  }
+
+  add(path: string): void {
+    this.latest = path;
+  }
+
+  /** Takes note of a step, whose forward passes ran with the weights of before it, so with the newest's or later ones. */
+  followedBy({ metrics }: StepReport): void {
+    // In reinforcement a step without live groups has no loss; its entropies then show what the weights are worth.
+    if (Number.isFinite(metrics.loss) && Number.isFinite(metrics.entropy)) this.good = this.latest;
+  }
+}
+
+/** @throws TrainingError when a weight is not finite: the loss would show it only at the next step */
+async function checkWeights({ device, parameters, stepScope }: Policy): Promise<void> {
+  const out = stepScope.temporary("f32", 1);
+  device.enqueue("sumSquares", { x: parameters.values, out, count: parameters.length });
+  const [sum] = await device.read(out);
+  stepScope.end();
+  if (!Number.isFinite(sum)) throw new TrainingError(`the sum of the squared weights is ${sum} after this step`);
+}
+
 function explain(
   error: TrainingError,
   stage: SupervisedStage | RlStage,
   done: number,
-  lastSaved: string | null,
+  { latest, good }: SavedCheckpoints,
 ): TrainingError {
-  const kept = lastSaved ? `the last good checkpoint is ${lastSaved}` : "no checkpoint had been written yet";
+  const kept = good !== null && existsSync(good) ? good : null;
+  const doubtful =
+    latest !== null && latest !== kept ? `no finite loss followed ${latest}: delete it before resuming; ` : "";
+  const named = kept
+    ? `a finite loss followed it, so the last good checkpoint is ${kept}`
+    : "no checkpoint is known to be good";
   return new TrainingError(
-    `stage ${stage.name}, step ${done + 1}: ${error.message}; ${kept}. Try a lower learningRate (now ${stage.learningRate}), ` +
-      `more warmupSteps (${stage.warmupSteps}) or a smaller maxGradNorm (${stage.maxGradNorm})`,
+    `stage ${stage.name}, step ${done + 1}: ${error.message}; ${doubtful}${named}. Try a lower learningRate ` +
+      `(now ${stage.learningRate}), more warmupSteps (${stage.warmupSteps}) or a smaller maxGradNorm (${stage.maxGradNorm})`,
     { cause: error },
   );
 }

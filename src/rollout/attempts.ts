@@ -1,6 +1,6 @@
 import type { Attempt } from "../records/attempt.ts";
 import type { Prompt } from "../records/problem.ts";
-import type { SampledAttempt } from "./rollout.ts";
+import type { SampledAttempt } from "./generation.ts";
 
 /** What the loops ask of a task: its end token, how ids read, and what an attempt is worth. */
 export interface Grading {

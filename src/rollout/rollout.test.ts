@@ -62,7 +62,7 @@ describe.each(Object.entries(shapes))("rollout, %s", (_, config) => {
         prompts.map((prompt, p) => ({ prompt, completions: rollout.attempts[p].map(({ tokens }) => tokens) })),
       );
       const tape = new Tape(policy.stepScope, { recording: true });
-      const { hidden } = policy.decoder.forward(tape, policy.parameters, uploadRows(policy.stepScope, batch));
+      const { hidden } = policy.decoder.forward(tape, policy.parameters, uploadRows(policy.stepScope, batch, config));
       entryLogps(policy, tape, hidden, { ...batch, temperature: 1 }).seed(dLogps, dEntropies);
       tape.backward();
       policy.stepScope.end();

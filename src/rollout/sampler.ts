@@ -1,4 +1,3 @@
-import { uniformAt } from "../base/rng.ts";
 import type { DeviceBuffer } from "../engine/device.ts";
 import type { Parameter } from "../engine/tape.ts";
 import type { Policy } from "../model/policy.ts";
@@ -16,34 +15,30 @@ export class Sampler {
   /** Records so far. */
   recorded = 0;
   private readonly policy: Policy;
-  private readonly options: SamplingOptions & { seed: number };
+  private readonly options: Required<SamplingOptions>;
   private readonly weight: Parameter;
 
-  /** @param options capacity: most records there will be */
-  constructor(policy: Policy, options: SamplingOptions & { seed: number; capacity: number }) {
+  /** @param capacity most records there will be */
+  constructor(policy: Policy, options: Required<SamplingOptions>, capacity: number) {
     this.policy = policy;
     this.options = options;
     this.weight = policy.decoder.outputWeight(policy.parameters);
-    this.logps = policy.stepScope.temporary("f32", options.capacity);
-    this.entropies = policy.stepScope.temporary("f32", options.capacity);
+    this.logps = policy.stepScope.temporary("f32", capacity);
+    this.entropies = policy.stepScope.temporary("f32", capacity);
   }
 
   /**
    * @param hidden f32 [count, D]
-   * @param names names[r] are the integers that name row r's random number under the seed
+   * @param uniforms one number in [0, 1) per row; the row's token is the first whose cumulative probability exceeds it
    * @returns token ids, one per row; row r's record is number `recorded` (before the call) + r
    */
-  async draw(hidden: DeviceBuffer, names: readonly (readonly number[])[]): Promise<ArrayLike<number>> {
+  async draw(hidden: DeviceBuffer, uniforms: Float32Array): Promise<ArrayLike<number>> {
     const { device, pieceScope } = this.policy;
-    const { temperature, topK, topP, seed } = this.options;
+    const { temperature, topK, topP } = this.options;
     const [vocabulary, inner] = this.weight.shape;
-    const rows = names.length;
+    const rows = uniforms.length;
     const logits = pieceScope.temporary("f32", rows * vocabulary);
     const drawn = pieceScope.temporary("i32", rows);
-    const uniforms = pieceScope.upload(
-      "f32",
-      names.map((name) => uniformAt(seed, ...name)),
-    );
     device.enqueue("linear", {
       x: hidden,
       w: this.weight.buffer,
@@ -56,7 +51,7 @@ export class Sampler {
     });
     device.enqueue("sample", {
       logits,
-      uniforms,
+      uniforms: pieceScope.upload("f32", uniforms),
       tokens: drawn,
       rows,
       vocabulary,

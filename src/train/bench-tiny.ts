@@ -1,8 +1,10 @@
 import { Rng } from "../base/rng.ts";
 import { median } from "../base/statistics.ts";
+import type { Device } from "../engine/device.ts";
 import { type DeviceOptions, openDevice } from "../engine/registry.ts";
+import { grpoLoss } from "../loss/grpo.ts";
 import { type DecoderConfig, mathFormer } from "../model/config.ts";
-import { closePolicy, createPolicy, freezePolicy } from "../model/policy.ts";
+import { createPolicy, freezePolicy } from "../model/policy.ts";
 import type { Prompt } from "../records/problem.ts";
 import type { Grading } from "../rollout/attempts.ts";
 import { AdamW } from "../update/adamw.ts";
@@ -48,6 +50,7 @@ const tinyDense: DecoderConfig = {
  *
  * @param options steps to time, after one that is not; seed: names weights, prompts and sampling; device options as for
  *   `openDevice`
+ * @throws DeviceError when the device cannot be had; ConfigError when its options are out of range
  */
 export async function benchTiny(
   options: Partial<DeviceOptions> & {
@@ -58,15 +61,21 @@ export async function benchTiny(
 ): Promise<TinyBenchResult> {
   const { steps = 20, seed = 0, onStep = () => {}, ...deviceOptions } = options;
   const device = openDevice({ name: "native", ...deviceOptions });
+  try {
+    return await timeSteps(device, { steps, seed, onStep });
+  } finally {
+    // All memory of the workload is this device's, and goes with it.
+    device.close();
+  }
+}
+
+async function timeSteps(
+  device: Device,
+  { steps, seed, onStep }: { steps: number; seed: number; onStep: (step: number, seconds: number) => void },
+): Promise<TinyBenchResult> {
   const policy = createPolicy(device, tinyDense, { seed, trained: true });
   const reference = freezePolicy(policy);
-  const optimizer = new AdamW(policy.parameters, {
-    beta1: 0.9,
-    beta2: 0.999,
-    eps: 1e-8,
-    weightDecay: 0,
-    maxGradNorm: 1,
-  });
+  const optimizer = new AdamW(policy.parameters, { beta2: 0.999 });
   const rng = new Rng(seed, 1);
   const prompts = Array.from(
     { length: promptsPerStep * (steps + 1) },
@@ -83,17 +92,12 @@ export async function benchTiny(
   };
   const training: GrpoTrainingOptions = {
     schedule: { learningRate: 1e-4, warmupSteps: 0, totalSteps: steps + 1, decay: "linear", finalShare: 0 },
-    loss: { clipLow: 0.2, clipHigh: 0.2, beta: 0.04, entropyBonus: 0, aggregation: "dapo" },
+    loss: (batch, whole) =>
+      grpoLoss(batch, { clipLow: 0.2, clipHigh: 0.2, beta: 0.04, entropyBonus: 0, aggregation: "dapo" }, whole),
     sampling: { temperature: 1, topK: 0, topP: 1, maxNewTokens: completionLength, ignoreEos: true },
     promptsPerStep,
     group,
-    scale: "group",
-    updatesPerRollout: 1,
-    microBatchTokens: 8192,
-    balanceCoefficient: 0,
-    rewardWeights: { correct: 1 },
     seed,
-    peakFlops: 1,
   };
   const taken: Record<"step_time" | "rollout/seconds" | "update/seconds", number[]> = {
     step_time: [],
@@ -115,10 +119,6 @@ export async function benchTiny(
   );
   const params = policy.parameters.count;
   const { isa, precision, threads, name } = device.info;
-  optimizer.close();
-  reference.parameters.close();
-  closePolicy(policy);
-  device.close();
   const secondsPerStep = median(taken.step_time);
   return {
     secondsPerStep,

@@ -1,27 +1,43 @@
+import { hasSpread } from "../advantage/group.ts";
 import { mean, sampleDeviation } from "../base/statistics.ts";
 import type { ScoredGroup } from "../records/attempt.ts";
 import type { Rollout } from "../rollout/rollout.ts";
-import type { GrpoTrainingOptions } from "./grpo-options.ts";
 import type { UpdateReport } from "./grpo-update.ts";
 
-interface StepOutcome {
+/** What one GRPO step did, for `grpoMetrics`. */
+export interface StepOutcome {
   groups: readonly ScoredGroup[];
-  live: readonly number[];
   rollout: Rollout;
   update: UpdateReport;
   learningRate: number;
+  /** Passes over the prompts, at the end of the step. */
+  epoch: number;
+  /** Of sampling; of grading; of the whole step. */
   rolloutSeconds: number;
+  scoreSeconds: number;
+  seconds: number;
   /** FLOPs of sampling. */
   rolloutFlops: number;
-  seconds: number;
+  /** FLOP/s that `perf/mfu` is a share of; null leaves it out. */
+  peakFlops: number | null;
+  peakMemoryMb: number;
 }
 
 /**
- * What one GRPO step reports, under TRL's names. `reward_std` is the mean over groups of the sample deviation;
- * `kl`, `entropy` and `clip_ratio/*` are token means over the groups with spread, in the last update.
+ * What one GRPO step reports, under TRL's names.
+ *
+ * - `reward_std`: mean over groups of the sample deviation. `rewards/NAME/mean` and `/std` (sample deviation) are over all
+ *   attempts that have the part.
+ * - `entropy`: mean over all sampled tokens, nats, as they were sampled.
+ * - `kl` (k3) and `clip_ratio/*`: token means over the groups that were trained on, in the last update; absent on a step
+ *   without any, `kl` also without a reference. `low_min` and `high_max` are the extremes over micro-batches.
+ * - `completions/*_terminated_length`: of the attempts that ended; 0 when none did.
+ * - `sampling/sampling_logp_difference/max`: absent where the update took the sampler's activations over.
+ * - `perf/tokens_per_second`: prompt and completion tokens of the step, each prompt once, by the time of the whole step.
+ * - `perf/peak_memory_mb`: see `peakMemoryMb`; `aux_loss`: see `balanceLoss`, absent when it is off.
  */
-export function grpoMetrics(outcome: StepOutcome, options: GrpoTrainingOptions): Record<string, number> {
-  const { groups, live, rollout, update, seconds } = outcome;
+export function grpoMetrics(outcome: StepOutcome): Record<string, number> {
+  const { groups, rollout, update, seconds } = outcome;
   const attempts = groups.flatMap(({ attempts: list }) => list);
   const lengths = attempts.map(({ tokens }) => tokens.length);
   const ended = attempts.filter(({ stop }) => stop === "eos").map(({ tokens }) => tokens.length);
@@ -29,27 +45,71 @@ export function grpoMetrics(outcome: StepOutcome, options: GrpoTrainingOptions):
     loss: update.loss,
     reward: mean(groups.flatMap(({ rewards }) => rewards)),
     reward_std: mean(groups.map(({ rewards }) => sampleDeviation(rewards))),
-    frac_reward_zero_std: 1 - live.length / groups.length,
-  };
-  for (const name of Object.keys(groups[0]?.parts[0] ?? {})) {
-    const values = groups.flatMap(({ parts }) => parts.flatMap((part) => part[name] ?? []));
-    if (values.length > 0) metrics[`rewards/${name}/mean`] = mean(values);
-  }
-  for (const [name, sum] of Object.entries(update.sums)) metrics[name] = sum / update.tokens;
-  return {
-    ...metrics,
+    frac_reward_zero_std: mean(groups.map(({ rewards }) => (hasSpread(rewards) ? 0 : 1))),
+    ...partMetrics(groups),
+    ...lossMetrics(update),
+    entropy: tokenMean(rollout),
     "completions/mean_length": mean(lengths),
-    "completions/min_length": Math.min(...lengths),
-    "completions/max_length": Math.max(...lengths),
+    "completions/min_length": smallest(lengths),
+    "completions/max_length": largest(lengths),
     "completions/clipped_ratio": mean(attempts.map(({ stop }) => (stop === "length" ? 1 : 0))),
     "completions/mean_terminated_length": mean(ended),
-    "sampling/sampling_logp_difference/max": update.samplerGap,
+    "completions/min_terminated_length": smallest(ended),
+    "completions/max_terminated_length": largest(ended),
     grad_norm: update.gradNorm,
     learning_rate: outcome.learningRate,
+    epoch: outcome.epoch,
     step_time: seconds,
-    "perf/tokens_per_second": rollout.tokenCount / seconds,
-    "perf/mfu": (update.flops + outcome.rolloutFlops) / seconds / options.peakFlops,
+    "perf/tokens_per_second": (promptTokens(groups) + rollout.tokenCount) / seconds,
+    "perf/peak_memory_mb": outcome.peakMemoryMb,
     "rollout/seconds": outcome.rolloutSeconds,
+    "score/seconds": outcome.scoreSeconds,
     "update/seconds": update.seconds,
   };
+  if (update.samplerGap !== null) metrics["sampling/sampling_logp_difference/max"] = update.samplerGap;
+  if (update.auxLoss !== null) metrics.aux_loss = update.auxLoss;
+  if (outcome.peakFlops !== null)
+    metrics["perf/mfu"] = (update.flops + outcome.rolloutFlops) / seconds / outcome.peakFlops;
+  return metrics;
 }
+
+function partMetrics(groups: readonly ScoredGroup[]): Record<string, number> {
+  const metrics: Record<string, number> = {};
+  for (const name of Object.keys(groups[0]?.parts[0] ?? {})) {
+    const values = groups.flatMap(({ parts }) => parts.flatMap((part) => part[name] ?? []));
+    if (values.length === 0) continue;
+    metrics[`rewards/${name}/mean`] = mean(values);
+    metrics[`rewards/${name}/std`] = sampleDeviation(values);
+  }
+  return metrics;
+}
+
+/** Token means of what the loss summed, and the extremes of clipping. */
+function lossMetrics({ batches }: UpdateReport): Record<string, number> {
+  const metrics: Record<string, number> = {};
+  const tokens = batches.reduce((sum, batch) => sum + batch.tokens, 0);
+  for (const name of Object.keys(batches[0]?.sums ?? {}))
+    metrics[name] = batches.reduce((sum, batch) => sum + (batch.sums[name] ?? 0), 0) / tokens;
+  const shares = (name: string) => batches.map((batch) => batch.sums[name] / batch.tokens);
+  if ("clip_ratio/low_mean" in metrics) metrics["clip_ratio/low_min"] = smallest(shares("clip_ratio/low_mean"));
+  if ("clip_ratio/high_mean" in metrics) metrics["clip_ratio/high_max"] = largest(shares("clip_ratio/high_mean"));
+  return metrics;
+}
+
+function tokenMean({ attempts, tokenCount }: Rollout): number {
+  let sum = 0;
+  for (const group of attempts)
+    for (const { entropies } of group) for (let t = 0; t < entropies.length; t++) sum += entropies[t];
+  return tokenCount === 0 ? 0 : sum / tokenCount;
+}
+
+const promptTokens = (groups: readonly ScoredGroup[]) =>
+  groups.reduce((sum, { prompt }) => sum + prompt.tokens.length, 0);
+
+/** 0 for an empty list. */
+const smallest = (values: readonly number[]) =>
+  values.length === 0 ? 0 : values.reduce((least, value) => Math.min(least, value));
+
+/** 0 for an empty list. */
+const largest = (values: readonly number[]) =>
+  values.length === 0 ? 0 : values.reduce((most, value) => Math.max(most, value));

@@ -1,25 +1,63 @@
-import type { AdvantageScale } from "../advantage/group.ts";
-import type { GrpoOptions } from "../loss/grpo.ts";
-import type { SamplingOptions } from "../rollout/sampling.ts";
+import { groupAdvantages } from "../advantage/group.ts";
+import { grpoLoss } from "../loss/grpo.ts";
+import type { Loss } from "../loss/token-batch.ts";
+import { completeSampling, type SamplingOptions } from "../rollout/sampling.ts";
 import type { ScheduleOptions } from "../update/schedule.ts";
 
 /** Everything GRPO training is told, besides the model, the prompts and how to grade. */
 export interface GrpoTrainingOptions {
   schedule: ScheduleOptions;
-  loss: GrpoOptions;
   sampling: SamplingOptions;
-  /** P prompts per step. */
-  promptsPerStep: number;
-  /** G attempts at each. */
-  group: number;
-  scale: AdvantageScale;
-  /** Optimizer updates on each rollout. */
-  updatesPerRollout: number;
-  /** Rows of one forward and backward pass, at most. */
-  microBatchTokens: number;
-  balanceCoefficient: number;
-  rewardWeights: Record<string, number>;
-  seed: number;
-  /** Measured rate of the processor for `perf/mfu`, FLOP/s. */
-  peakFlops: number;
+  /**
+   * What is minimized, as array arithmetic over tokens; default `grpoLoss` with ratios clipped to 0.8 … 1.28, the token
+   * mean, beta 0.001 where the run has a reference, and no entropy bonus.
+   */
+  loss?: Loss;
+  /**
+   * What each attempt is weighed by, from all rewards of a step, one row per prompt; default `groupAdvantages` scaled by
+   * the group. A group whose advantages are all 0 teaches nothing and is left out of the update.
+   */
+  advantages?: (rewards_PG: readonly (readonly number[])[]) => number[][];
+  /** P prompts per step; default 32. */
+  promptsPerStep?: number;
+  /** G attempts at each, from 2; default 8. */
+  group?: number;
+  /** Optimizer updates on each rollout; default 1. */
+  updatesPerRollout?: number;
+  /** Rows of one forward and backward pass, at most; default 8192. */
+  microBatchTokens?: number;
+  /** Weight of the load-balancing loss of mixtures; default 0.01. */
+  balanceCoefficient?: number;
+  /** Weight of each reward part in the reward; default 1 for `correct`. */
+  rewardWeights?: Readonly<Record<string, number>>;
+  /** Default 0. */
+  seed?: number;
+  /** Measured rate of the processor, FLOP/s (see `measurePeakFlops`); without it `perf/mfu` is left out. */
+  peakFlops?: number | null;
+}
+
+/** GRPO options with nothing left open. */
+export type CompleteGrpoOptions = Required<Omit<GrpoTrainingOptions, "sampling">> & {
+  sampling: Required<SamplingOptions>;
+};
+
+const defaultLoss: Loss = (batch, whole) =>
+  grpoLoss(batch, { clipLow: 0.2, clipHigh: 0.28, beta: 0.001, entropyBonus: 0, aggregation: "dapo" }, whole);
+
+/** Fills in what was left out. @throws ConfigError when a sampling option is out of range */
+export function completeGrpoOptions(options: GrpoTrainingOptions): CompleteGrpoOptions {
+  return {
+    loss: defaultLoss,
+    advantages: (rewards_PG) => groupAdvantages(rewards_PG, { scale: "group" }),
+    promptsPerStep: 32,
+    group: 8,
+    updatesPerRollout: 1,
+    microBatchTokens: 8192,
+    balanceCoefficient: 0.01,
+    rewardWeights: { correct: 1 },
+    seed: 0,
+    peakFlops: null,
+    ...options,
+    sampling: completeSampling(options.sampling),
+  };
 }

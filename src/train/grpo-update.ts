@@ -2,45 +2,58 @@ import { TrainingError } from "../base/errors.ts";
 import type { Routing } from "../engine/ops/mixture.ts";
 import type { TokenLogps } from "../engine/ops/token-logps.ts";
 import { Tape } from "../engine/tape.ts";
-import { grpoLoss } from "../loss/grpo.ts";
-import type { TokenBatch } from "../loss/token-batch.ts";
+import type { LossNormalizer, TokenBatch } from "../loss/token-batch.ts";
+import { balanceLoss } from "../model/expert-use.ts";
 import { type PackedSequence, packedRows, packSequences, uploadRows } from "../model/packed-batch.ts";
 import { entryLogps, type Policy, scoreBatch } from "../model/policy.ts";
 import type { ScoredGroup } from "../records/attempt.ts";
-import type { ExpertUse } from "../records/events.ts";
 import type { Rollout } from "../rollout/rollout.ts";
 import type { AdamW } from "../update/adamw.ts";
-import { ExpertCounter } from "./expert-use.ts";
 import { forwardFlops } from "./flops.ts";
-import type { GrpoTrainingOptions } from "./grpo-options.ts";
+import type { CompleteGrpoOptions } from "./grpo-options.ts";
 import { fillMicroBatches } from "./micro-batches.ts";
 
-/** What the updates on one rollout came to. */
+/** What the updates on one rollout came to; of a rollout without live groups, nothing: zeros and nulls. */
 export interface UpdateReport {
+  /** Of the last update. */
   loss: number;
-  /** Token sums of the loss's terms over the last update. */
-  sums: Record<string, number>;
-  /** Tokens those sums run over. */
-  tokens: number;
+  /** Token sums of the loss's metrics, by micro-batch of the last update, and the tokens they run over. */
+  batches: { tokens: number; sums: Record<string, number> }[];
+  /** Before clipping, of the last update. */
   gradNorm: number;
   /**
    * Largest |trainer's − sampler's log-probability| of the first update, before anything changed: 0, since one engine
-   * computes both and its kernels are batch-invariant.
+   * computes both and its kernels are batch-invariant. Null where the sampler's activations were taken over, since then
+   * nothing was computed twice.
    */
-  samplerGap: number;
+  samplerGap: number | null;
+  /** The load-balancing loss of the last update, mean over rows of its micro-batches; null when it is off. */
+  auxLoss: number | null;
   seconds: number;
   /** FLOPs of the forward and backward passes, the reference's included. */
   flops: number;
-  experts: ExpertUse[];
 }
 
 interface StepInput {
   groups: readonly ScoredGroup[];
-  /** Indices of the groups with spread. */
+  /** Indices of the groups with an advantage that is not 0. */
   live: readonly number[];
   rollout: Rollout;
   learningRate: number;
-  step: number;
+}
+
+/** The live groups of a step, laid out for its updates. */
+interface Plan {
+  groups: ScoredGroup[];
+  /** Their attempts, by number in the rollout. */
+  attempts: number[];
+  sequences: PackedSequence[];
+  /** Micro-batches, as ranges of groups. */
+  ranges: [number, number][];
+  whole: LossNormalizer;
+  rows: number;
+  /** Whether the first update goes back through the activations that sampling left. */
+  adopts: boolean;
 }
 
 /** One forward pass of the policy, ready for the loss's derivatives. */
@@ -54,79 +67,32 @@ interface OpenPass {
 /**
  * Updates the policy on the live groups of a rollout. The first update goes back through the activations that sampling
  * left behind, when it kept them and most of its rows are live: the log-probabilities are then the sampler's own.
+ *
+ * @throws TrainingError when the loss or the gradient is not finite; that update is not applied
  */
 export async function updateOnGroups(
-  { policy, reference, optimizer }: { policy: Policy; reference: Policy | null; optimizer: AdamW },
-  { groups, live, rollout, learningRate, step }: StepInput,
-  options: GrpoTrainingOptions,
+  run: { policy: Policy; reference: Policy | null; optimizer: AdamW },
+  input: StepInput,
+  options: CompleteGrpoOptions,
 ): Promise<UpdateReport> {
   const began = performance.now();
   const report: UpdateReport = {
     loss: 0,
-    sums: {},
-    tokens: 0,
+    batches: [],
     gradNorm: 0,
-    samplerGap: 0,
+    samplerGap: null,
+    auxLoss: null,
     seconds: 0,
     flops: 0,
-    experts: [],
   };
-  if (live.length === 0) return { ...report, seconds: (performance.now() - began) / 1000 };
-
-  const perRow = forwardFlops(policy.config);
-  const { temperature } = options.sampling;
-  const liveGroups = live.map((g) => groups[g]);
-  const sequences = liveGroups.map(toSequence);
-  const ranges = fillMicroBatches(sequences, options.microBatchTokens);
-  const whole = {
-    attempts: liveGroups.reduce((sum, { attempts }) => sum + attempts.length, 0),
-    tokens: liveGroups.reduce((sum, group) => sum + countTokens(group), 0),
-  };
-  report.tokens = whole.tokens;
-  const liveRows = sequences.reduce((sum, sequence) => sum + packedRows(sequence), 0);
-  const adopts = rollout.keptAll && liveRows >= adoptAbove * rollout.rowCount;
-
-  const refLogps = reference
-    ? await referenceLogps(reference, sequences, ranges, { tokens: whole.tokens, temperature })
-    : null;
-  if (reference) report.flops += liveRows * perRow;
-
-  for (let update = 0; update < options.updatesPerRollout; update++) {
-    const counter = new ExpertCounter();
-    report.loss = 0;
-    report.sums = {};
-    const parts = adopts && update === 0 ? ([[0, liveGroups.length]] as [number, number][]) : ranges;
-    let entriesBefore = 0;
-    for (const [begin, end] of parts) {
-      const pass =
-        adopts && update === 0
-          ? adoptPass(policy, rollout, live, options)
-          : forwardPass(policy, sequences.slice(begin, end), options, liveRows);
-      const logps = await policy.device.read(pass.entries.logps);
-      const entropies = await policy.device.read(pass.entries.entropies);
-      const part = liveGroups.slice(begin, end);
-      const batch: TokenBatch = {
-        logps,
-        entropies,
-        ...entriesOf(part),
-        refLogps: refLogps?.subarray(entriesBefore, entriesBefore + logps.length) ?? null,
-      };
-      if (update === 0)
-        for (let i = 0; i < logps.length; i++)
-          report.samplerGap = Math.max(report.samplerGap, Math.abs(logps[i] - batch.oldLogps[i]));
-      const { value, dLogps, dEntropies, sums } = grpoLoss(batch, options.loss, whole);
-      if (!Number.isFinite(value)) throw new TrainingError(`the loss of step ${step} is ${value}`);
-      await counter.add(policy.device, pass.routings);
-      pass.entries.seed(dLogps, dEntropies);
-      pass.tape.backward();
-      policy.stepScope.end();
-      report.loss += value;
-      for (const [name, sum] of Object.entries(sums)) report.sums[name] = (report.sums[name] ?? 0) + sum;
-      report.flops += pass.rows * perRow * (adopts && update === 0 ? 2 : 3);
-      entriesBefore += logps.length;
+  if (input.live.length > 0) {
+    const plan = planUpdates(input, options);
+    const refLogps = run.reference ? await referenceLogps(run.reference, plan, options.sampling) : null;
+    if (run.reference) report.flops += forwardFlops(run.policy.config, { rows: plan.rows, entries: plan.whole.tokens });
+    for (let update = 0; update < options.updatesPerRollout; update++) {
+      await accumulate(run.policy, { plan, refLogps, rollout: input.rollout, first: update === 0 }, options, report);
+      report.gradNorm = await run.optimizer.step(input.learningRate);
     }
-    report.gradNorm = await optimizer.step(learningRate);
-    report.experts = counter.summary();
   }
   report.seconds = (performance.now() - began) / 1000;
   return report;
@@ -135,9 +101,75 @@ export async function updateOnGroups(
 /** Going back over all rows without a forward pass beats both over the live ones from this share of live rows on. */
 const adoptAbove = 2 / 3;
 
-function adoptPass(policy: Policy, rollout: Rollout, live: readonly number[], options: GrpoTrainingOptions): OpenPass {
-  const attempts = live.flatMap((g) => Array.from({ length: options.group }, (_, i) => g * options.group + i));
-  const forward = rollout.adopt(attempts);
+function planUpdates(
+  { groups: all, live, rollout }: StepInput,
+  { group, microBatchTokens }: CompleteGrpoOptions,
+): Plan {
+  const groups = live.map((g) => all[g]);
+  const sequences = groups.map(toSequence);
+  const rows = sequences.reduce((sum, sequence) => sum + packedRows(sequence), 0);
+  return {
+    groups,
+    attempts: live.flatMap((g) => Array.from({ length: group }, (_, i) => g * group + i)),
+    sequences,
+    ranges: fillMicroBatches(sequences, microBatchTokens),
+    whole: {
+      attempts: groups.reduce((sum, { attempts }) => sum + attempts.length, 0),
+      tokens: groups.reduce((sum, one) => sum + countTokens(one), 0),
+    },
+    rows,
+    adopts: rollout.keptAll && rows >= adoptAbove * rollout.rowCount,
+  };
+}
+
+/** The gradient of one update, micro-batch by micro-batch; writes what the loss came to into `report`. */
+async function accumulate(
+  policy: Policy,
+  step: { plan: Plan; refLogps: Float64Array | null; rollout: Rollout; first: boolean },
+  options: CompleteGrpoOptions,
+  report: UpdateReport,
+): Promise<void> {
+  const { plan, refLogps, rollout, first } = step;
+  const adopts = plan.adopts && first;
+  report.loss = 0;
+  report.batches = [];
+  report.auxLoss = null;
+  let entriesBefore = 0;
+  for (const [begin, end] of adopts ? [[0, plan.groups.length]] : plan.ranges) {
+    const pass = adopts
+      ? adoptPass(policy, rollout, plan, options)
+      : forwardPass(policy, plan.sequences.slice(begin, end), options, plan.rows);
+    const logps = await policy.device.read(pass.entries.logps);
+    const batch: TokenBatch = {
+      logps,
+      entropies: await policy.device.read(pass.entries.entropies),
+      ...entriesOf(plan.groups.slice(begin, end)),
+      refLogps: refLogps?.subarray(entriesBefore, entriesBefore + logps.length) ?? null,
+    };
+    if (first && !adopts) report.samplerGap = Math.max(report.samplerGap ?? 0, largestGap(logps, batch.oldLogps));
+    const { value, dLogps, dEntropies, sums } = options.loss(batch, plan.whole);
+    if (!Number.isFinite(value)) throw new TrainingError(`the loss is ${value}`);
+    const aux = await balanceLoss(policy.device, pass.routings);
+    pass.entries.seed(dLogps, dEntropies);
+    pass.tape.backward();
+    policy.stepScope.end();
+    report.loss += value;
+    report.batches.push({ tokens: logps.length, sums });
+    if (aux !== null) report.auxLoss = (report.auxLoss ?? 0) + (aux * pass.rows) / plan.rows;
+    report.flops += forwardFlops(policy.config, { rows: pass.rows, entries: logps.length }) * (adopts ? 2 : 3);
+    entriesBefore += logps.length;
+  }
+}
+
+/** Largest |a − b|; not a number where either has one that is not. */
+function largestGap(a: ArrayLike<number>, b: ArrayLike<number>): number {
+  let largest = 0;
+  for (let i = 0; i < a.length; i++) largest = Math.max(largest, Math.abs(a[i] - b[i]));
+  return largest;
+}
+
+function adoptPass(policy: Policy, rollout: Rollout, plan: Plan, options: CompleteGrpoOptions): OpenPass {
+  const forward = rollout.adopt(plan.attempts);
   const { hidden, routings } = policy.decoder.forward(forward.tape, policy.parameters, forward.rows, {
     balanceScale: options.balanceCoefficient / policy.config.layers,
   });
@@ -146,30 +178,34 @@ function adoptPass(policy: Policy, rollout: Rollout, live: readonly number[], op
   return { tape: forward.tape, entries, routings, rows: forward.rowCount };
 }
 
+/**
+ * @param liveRows rows of all micro-batches: each adds its share of rows to the load-balancing loss, whose fractions and
+ * probabilities are those of its own rows
+ */
 function forwardPass(
   policy: Policy,
   sequences: readonly PackedSequence[],
-  options: GrpoTrainingOptions,
+  options: CompleteGrpoOptions,
   liveRows: number,
 ): OpenPass {
   const batch = packSequences(sequences);
   const tape = new Tape(policy.stepScope, { recording: true });
   const rows = batch.tokens.length;
-  const { hidden, routings } = policy.decoder.forward(tape, policy.parameters, uploadRows(policy.stepScope, batch), {
+  const uploaded = uploadRows(policy.stepScope, batch, policy.config);
+  const { hidden, routings } = policy.decoder.forward(tape, policy.parameters, uploaded, {
     balanceScale: (options.balanceCoefficient * rows) / (liveRows * policy.config.layers),
   });
   const entries = entryLogps(policy, tape, hidden, { ...batch, temperature: options.sampling.temperature });
   return { tape, entries, routings, rows };
 }
 
-/** Log-probabilities of all live entries, `tokens` of them, under the frozen reference. */
+/** Log-probabilities of all live entries under the frozen reference. */
 async function referenceLogps(
   reference: Policy,
-  sequences: readonly PackedSequence[],
-  ranges: readonly [number, number][],
-  { tokens, temperature }: { tokens: number; temperature: number },
+  { sequences, ranges, whole }: Plan,
+  { temperature }: { temperature: number },
 ): Promise<Float64Array> {
-  const all = new Float64Array(tokens);
+  const all = new Float64Array(whole.tokens);
   let filled = 0;
   for (const [begin, end] of ranges) {
     const { logps } = await scoreBatch(reference, packSequences(sequences.slice(begin, end)), { temperature });

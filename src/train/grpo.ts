@@ -1,4 +1,3 @@
-import { groupAdvantages, hasSpread } from "../advantage/group.ts";
 import type { Policy } from "../model/policy.ts";
 import type { ScoredGroup } from "../records/attempt.ts";
 import type { Prompt } from "../records/problem.ts";
@@ -7,64 +6,100 @@ import { type Grading, toAttempt } from "../rollout/attempts.ts";
 import { type Rollout, sampleAttempts } from "../rollout/rollout.ts";
 import type { AdamW } from "../update/adamw.ts";
 import { learningRateAt } from "../update/schedule.ts";
-import { itemsAt } from "./epoch-order.ts";
+import { leavingNoStepOpen } from "./clean-step.ts";
+import { EpochOrder } from "./epoch-order.ts";
 import { forwardFlops } from "./flops.ts";
 import { grpoMetrics } from "./grpo-metrics.ts";
-import type { GrpoTrainingOptions } from "./grpo-options.ts";
+import { type CompleteGrpoOptions, completeGrpoOptions, type GrpoTrainingOptions } from "./grpo-options.ts";
 import { updateOnGroups } from "./grpo-update.ts";
-import type { AfterStep } from "./hooks.ts";
-import { roomToKeepAll } from "./memory.ts";
+import type { AfterStep, StepReport } from "./hooks.ts";
+import { peakMemoryMb, roomToKeepAll } from "./memory.ts";
+
+/** What GRPO trains: the policy, the frozen start KL is measured against (null: none), its optimizer, where to begin. */
+export interface GrpoRun {
+  policy: Policy;
+  reference: Policy | null;
+  optimizer: AdamW;
+  /** 0 unless resumed. */
+  firstStep: number;
+}
 
 /**
  * Group-relative policy optimization: sample G attempts at each prompt, weigh each against its group, and raise the
- * probability of what did better. Groups without spread teach nothing and are left out.
+ * probability of what did better. Groups without spread (every advantage 0) are left out of the update altogether: they
+ * count neither in the loss's normalizer nor in its KL and entropy terms. A step without any other updates nothing.
  *
  * Which prompts a step sees, and every random number of its sampling, depend on the seed and the step alone.
  *
- * @param run reference: the frozen start KL is measured against, null when beta is 0; firstStep: 0 unless resumed
- * @throws TrainingError when the loss or the gradient is not finite; weights are those of the last update then
+ * @param afterStep called after each step, with its metrics; see `grpoMetrics`
+ * @throws ConfigError when a sampling option is out of range or a reward weight names no part; DataError without prompts
+ * @throws TrainingError when the loss or the gradient is not finite; weights are those of the last update then, and no
+ * step is left open
  * @see arXiv:2402.03300
  */
 export async function trainGrpo(
-  run: { policy: Policy; reference: Policy | null; optimizer: AdamW; firstStep: number },
+  run: GrpoRun,
   prompts: readonly Prompt[],
   grading: Grading,
   options: GrpoTrainingOptions,
   afterStep: AfterStep,
 ): Promise<void> {
-  const { policy } = run;
-  for (let step = run.firstStep; step < options.schedule.totalSteps; step++) {
-    const began = performance.now();
-    const chosen = itemsAt(prompts, step, { count: options.promptsPerStep, seed: [options.seed, 3] });
-
-    const rollout = await sampleAttempts(
-      policy,
-      chosen.map(({ tokens }) => tokens),
-      {
-        ...options.sampling,
-        group: options.group,
-        eosId: grading.eosId,
-        seed: options.seed,
-        streams: chosen.map((_, i) => step * options.promptsPerStep + i),
-        keeping: roomToKeepAll(policy, chosen, options) ? "all" : "keys",
-      },
-    );
-    const rolloutSeconds = (performance.now() - began) / 1000;
-
-    const groups = scoreGroups(chosen, rollout, grading, options);
-    const live = groups.flatMap((group, g) => (hasSpread(group.rewards) ? [g] : []));
-
-    const learningRate = learningRateAt(step, options.schedule);
-    const update = await updateOnGroups(run, { groups, live, rollout, learningRate, step }, options);
-    policy.stepScope.end();
-
-    const seconds = (performance.now() - began) / 1000;
-    const rolloutFlops = rollout.rowCount * forwardFlops(policy.config);
-    const outcome = { groups, live, rollout, update, learningRate, rolloutSeconds, rolloutFlops, seconds };
-    const metrics = grpoMetrics(outcome, options);
-    const report = { step, tokens: rollout.tokenCount, metrics, experts: update.experts, groups };
+  const complete = completeGrpoOptions(options);
+  const order = new EpochOrder(prompts, [complete.seed, 3]);
+  for (let step = run.firstStep; step < complete.schedule.totalSteps; step++) {
+    const report = await leavingNoStepOpen(run, () => grpoStep(run, step, order, grading, complete));
     if ((await afterStep(report)) === "stop") return;
   }
+}
+
+async function grpoStep(
+  run: GrpoRun,
+  step: number,
+  order: EpochOrder<Prompt>,
+  grading: Grading,
+  options: CompleteGrpoOptions,
+): Promise<StepReport> {
+  const { policy } = run;
+  const { promptsPerStep, group } = options;
+  const clock = stopwatch();
+  const chosen = order.at(step, promptsPerStep);
+  const rollout = await sampleAttempts(
+    policy,
+    chosen.map(({ tokens }) => tokens),
+    {
+      ...options.sampling,
+      group,
+      eosId: grading.eosId,
+      seed: options.seed,
+      streams: chosen.map((_, i) => step * promptsPerStep + i),
+      keeping: roomToKeepAll(policy, chosen, options) ? "all" : "keys",
+    },
+  );
+  const rolloutSeconds = clock();
+
+  const groups = scoreGroups(chosen, rollout, grading, options);
+  const live = groups.flatMap(({ advantages }, g) => (advantages.some((advantage) => advantage !== 0) ? [g] : []));
+  const scoreSeconds = clock() - rolloutSeconds;
+
+  const learningRate = learningRateAt(step, options.schedule);
+  const update = await updateOnGroups(run, { groups, live, rollout, learningRate }, options);
+  policy.stepScope.end();
+
+  const metrics = grpoMetrics({
+    groups,
+    rollout,
+    update,
+    learningRate,
+    epoch: ((step + 1) * promptsPerStep) / order.length,
+    rolloutSeconds,
+    scoreSeconds,
+    seconds: clock(),
+    rolloutFlops: forwardFlops(policy.config, { rows: rollout.rowCount, entries: rollout.tokenCount }),
+    peakFlops: options.peakFlops,
+    peakMemoryMb: peakMemoryMb(policy.device),
+  });
+  const promptTokens = chosen.reduce((sum, { tokens }) => sum + tokens.length, 0);
+  return { step, tokens: promptTokens * group + rollout.tokenCount, metrics, experts: rollout.experts, groups };
 }
 
 /** Grades every attempt, weighs its parts into a reward, and sets each reward against its group. */
@@ -72,16 +107,19 @@ function scoreGroups(
   prompts: readonly Prompt[],
   rollout: Rollout,
   grading: Grading,
-  { rewardWeights, scale }: GrpoTrainingOptions,
+  options: CompleteGrpoOptions,
 ): ScoredGroup[] {
   const graded = prompts.map((prompt, p) => {
     const attempts = rollout.attempts[p].map((sampled) => toAttempt(sampled, grading));
     const parts = attempts.map((attempt) => grading.grade(attempt, prompt));
-    return { prompt, attempts, parts, rewards: parts.map((named) => weighReward(named, rewardWeights)) };
+    return { prompt, attempts, parts, rewards: parts.map((named) => weighReward(named, options.rewardWeights)) };
   });
-  const advantages = groupAdvantages(
-    graded.map(({ rewards }) => rewards),
-    { scale },
-  );
+  const advantages = options.advantages(graded.map(({ rewards }) => rewards));
   return graded.map((group, p) => ({ ...group, advantages: advantages[p] }));
+}
+
+/** Seconds since it was made. */
+function stopwatch(): () => number {
+  const began = performance.now();
+  return () => (performance.now() - began) / 1000;
 }

@@ -5,10 +5,10 @@ import type { ExpertUse } from "../records/events.ts";
 export interface StepReport {
   /** From 0. */
   step: number;
-  /** Tokens trained or sampled in this step. */
+  /** Tokens of the step's sequences, a prompt counted with each of its completions (what TRL's num_tokens adds up). */
   tokens: number;
   metrics: Record<string, number>;
-  /** One entry per mixture layer; empty for a dense model. */
+  /** One entry per mixture layer; empty for a dense model. In reinforcement over the rows of the rollout. */
   experts: ExpertUse[];
   /** Every attempt of the step, in reinforcement. */
   groups: ScoredGroup[];

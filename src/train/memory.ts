@@ -1,3 +1,4 @@
+import type { Device } from "../engine/device.ts";
 import type { DecoderConfig } from "../model/config.ts";
 import type { Policy } from "../model/policy.ts";
 import type { Prompt } from "../records/problem.ts";
@@ -29,4 +30,9 @@ export function roomToKeepAll(
   const promptRows = prompts.reduce((sum, { tokens }) => sum + tokens.length, 0);
   const rows = promptRows + prompts.length * group * (sampling.maxNewTokens - 1);
   return config.experts === 0 && rows * activationsPerRow(config) * 4 <= keepAllBytes;
+}
+
+/** Most bytes of tensors a device ever held, and what it holds beside them now (scratch, packed weights), in MiB. */
+export function peakMemoryMb(device: Device): number {
+  return (device.memory().peakBytes + (device.overheadBytes?.() ?? 0)) / 2 ** 20;
 }

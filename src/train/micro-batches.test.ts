@@ -1,7 +1,8 @@
 import { expect, it } from "vitest";
+import { DataError } from "../base/errors.ts";
 import { Rng } from "../base/rng.ts";
-import { itemsAt } from "./epoch-order.ts";
-import { describeShares } from "./expert-use.ts";
+import { describeShares } from "../model/expert-use.ts";
+import { EpochOrder } from "./epoch-order.ts";
 import { fillMicroBatches } from "./micro-batches.ts";
 
 const rowsOf = (prompt: number, ...completions: number[]) => ({
@@ -23,14 +24,16 @@ it("fills micro-batches to their budget in order; a completion's last token need
 
 it("goes through every item once an epoch, in an order that depends on the step alone", () => {
   const items = Array.from({ length: 10 }, (_, i) => i);
-  const options = { count: 4, seed: [3, 1] };
-  const steps = Array.from({ length: 5 }, (_, step) => itemsAt(items, step, options));
+  const order = new EpochOrder(items, [3, 1]);
+  const steps = Array.from({ length: 5 }, (_, step) => order.at(step, 4));
   const epochs = steps.flat();
   expect([...epochs.slice(0, 10)].sort((a, b) => a - b)).toEqual(items);
   expect([...epochs.slice(10)].sort((a, b) => a - b)).toEqual(items);
   expect(epochs.slice(0, 10)).not.toEqual(epochs.slice(10));
   expect(epochs.slice(0, 10)).toEqual(new Rng(3, 1, 0).shuffle([...items]));
-  expect(itemsAt(items, 2, options)).toEqual(steps[2]);
+  expect(order.at(2, 4)).toEqual(steps[2]);
+  expect(new EpochOrder(items, [3, 1]).at(2, 4)).toEqual(steps[2]);
+  expect(() => new EpochOrder([], [3, 1])).toThrow(DataError);
 });
 
 it("describes how evenly experts are used", () => {

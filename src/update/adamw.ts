@@ -2,13 +2,18 @@ import { TrainingError } from "../base/errors.ts";
 import type { DeviceBuffer } from "../engine/device.ts";
 import type { Parameters } from "../engine/parameters.ts";
 
+/** What `AdamW` may be told; all of it has a default. */
 export interface AdamWOptions {
-  beta1: number;
-  beta2: number;
-  eps: number;
-  weightDecay: number;
-  /** Gradients with a larger 2-norm are scaled down to it; 0: never. */
-  maxGradNorm: number;
+  /** Decay of the first moment, in [0, 1); default 0.9. */
+  beta1?: number;
+  /** Decay of the second moment, in [0, 1); default 0.99, as suits runs of a few hundred steps. */
+  beta2?: number;
+  /** Added to the root of the second moment; default 1e-8. */
+  eps?: number;
+  /** Decoupled decay of matrices, per step as a share of the learning rate; default 0. */
+  weightDecay?: number;
+  /** Gradients with a larger 2-norm are scaled down to it; 0: never; default 1. */
+  maxGradNorm?: number;
 }
 
 /**
@@ -22,13 +27,15 @@ export class AdamW {
   /** Updates done. */
   steps = 0;
   private readonly parameters: Parameters;
-  private readonly options: AdamWOptions;
+  private readonly options: Required<AdamWOptions>;
   private readonly squares: DeviceBuffer;
 
-  constructor(parameters: Parameters, options: AdamWOptions) {
+  /** @param options fields beyond these are ignored, so that a stage of a recipe can be passed */
+  constructor(parameters: Parameters, options: AdamWOptions = {}) {
     const { device, length } = parameters;
     this.parameters = parameters;
-    this.options = options;
+    const { beta1 = 0.9, beta2 = 0.99, eps = 1e-8, weightDecay = 0, maxGradNorm = 1 } = options;
+    this.options = { beta1, beta2, eps, weightDecay, maxGradNorm };
     this.first = device.allocate("f32", length);
     this.second = device.allocate("f32", length);
     this.squares = device.allocate("f32", 1);
@@ -68,6 +75,7 @@ export class AdamW {
     return norm;
   }
 
+  /** Gives the moments' memory back. */
   close(): void {
     for (const buffer of [this.first, this.second, this.squares]) this.parameters.device.free(buffer);
   }

@@ -1,12 +1,15 @@
+/** The course of the learning rate over a stage. */
 export interface ScheduleOptions {
   /** Highest learning rate, reached after warm-up. */
   learningRate: number;
-  /** Steps of linear rise from 0. */
-  warmupSteps: number;
+  /** Optimizer steps of the stage (rollouts, in reinforcement). */
   totalSteps: number;
-  decay: "cosine" | "linear" | "constant";
-  /** The end of the decay, as a share of learningRate. */
-  finalShare: number;
+  /** Steps of linear rise from 0; default 0. */
+  warmupSteps?: number;
+  /** Default linear. */
+  decay?: "cosine" | "linear" | "constant";
+  /** The end of the decay, as a share of learningRate, in [0, 1]; default 0.1. */
+  finalShare?: number;
 }
 
 /**
@@ -16,7 +19,7 @@ export interface ScheduleOptions {
  * @param step from 0
  */
 export function learningRateAt(step: number, options: ScheduleOptions): number {
-  const { learningRate, warmupSteps, totalSteps, decay, finalShare } = options;
+  const { learningRate, totalSteps, warmupSteps = 0, decay = "linear", finalShare = 0.1 } = options;
   if (step < warmupSteps) return (learningRate * (step + 1)) / warmupSteps;
   if (decay === "constant") return learningRate;
   const progress = Math.min(1, (step - warmupSteps) / Math.max(1, totalSteps - 1 - warmupSteps));
