@@ -1,4 +1,5 @@
 import type { Device, DeviceBuffer, DType } from "../../device.ts";
+import type { SegmentRows } from "./segment-rows.ts";
 
 /** One allocation of the addon, shared by the buffer that `allocate` returned and every view of it. */
 export class NativeStorage {
@@ -9,6 +10,8 @@ export class NativeStorage {
   version: number;
   /** The flush that the latest call to use this storage waits for. */
   flush = 0;
+  /** What attention's table of segments here came to when it was last looked at. */
+  segments: (SegmentRows & { version: number; offset: number; count: number }) | null = null;
 
   constructor(address: number, elements: number, version: number) {
     this.address = address;

@@ -133,6 +133,33 @@ describe("contents that a kernel cannot take", () => {
     await backward(good);
   });
 
+  it("of attention's table: rows beyond the end of q, k, v, out or lse", async () => {
+    const device = open();
+    const buffers = Object.fromEntries(["q", "k", "v", "out"].map((name) => [name, device.allocate("f32", 12)]));
+    const lse = device.allocate("f32", 6);
+    const segments = device.allocate("i32", 12);
+    const call = (rows: number[][], changed: Record<string, DeviceBuffer> = {}) => {
+      device.write(segments, rows.flat());
+      const sizes = { count: 2, heads: 2, kvHeads: 1, headDim: 2, scale: 1, maxKeys: 9 };
+      device.enqueue("attention", { ...buffers, lse, segments, slopes: null, ...sizes, ...changed } as never);
+      return device.read(lse);
+    };
+    // Three queries of two heads two wide; six keys: three cached ones, and two of which the second lies two rows on.
+    const good = [
+      [0, 0, 0, 3, -1, 1],
+      [0, 2, 3, 0, 0, 2],
+    ];
+    await call(good);
+    for (const name of ["q", "k", "v", "out"]) {
+      const short = { [name]: device.view(buffers[name], 0, 11) };
+      expect(() => call(good, short)).toThrow(new RegExp(`attention: ${name} must hold 12 elements, got 11`));
+    }
+    expect(() => call(good, { lse: device.view(lse, 0, 5) })).toThrow(/attention: lse must hold 6 elements, got 5/);
+    expect(() => call([good[0], [0, 2, 4, 0, 0, 2]])).toThrow(/attention: k must hold 14 elements, got 12/);
+    expect(() => call([good[0], [1, 2, 3, 0, 0, 2]])).toThrow(/attention: q must hold 16 elements, got 12/);
+    await call(good);
+  });
+
   it("and free gives memory back although the call that used it fails", async () => {
     const device = open(2);
     const logits = filled(device, [1, 2]);

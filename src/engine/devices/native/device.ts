@@ -4,13 +4,16 @@ import type { Device, DeviceBuffer, DeviceInfo, DType } from "../../device.ts";
 import type { KernelArguments, KernelName } from "../../kernels.ts";
 import type { NativeAddon, NativeHandle } from "./addon.ts";
 import { NativeBuffer, NativeStorage } from "./buffer.ts";
-import { CommandStream, misuse } from "./stream.ts";
+import { SEGMENT_COLUMNS, segmentRows } from "./segment-rows.ts";
+import { CommandStream, misuse, type OperandSizes } from "./stream.ts";
 
 /** Words of waiting calls (some 3,000 calls) at which they are run without being asked for. */
 const FLUSH_WORDS = 1 << 15;
 
 /** Allocations from here on (bytes) are held against the memory the system says it has; smaller ones are not worth asking. */
 const LARGE = 64 * 2 ** 20;
+
+type AttentionShape = KernelArguments<"attention", DeviceBuffer>;
 
 const mebibytes = (bytes: number): string => `${(bytes / 2 ** 20).toFixed(bytes < 2 ** 20 ? 3 : 0)} MiB`;
 
@@ -97,7 +100,8 @@ export class NativeDevice implements Device {
 
   enqueue<N extends KernelName>(kernel: N, args: KernelArguments<N, DeviceBuffer>): void {
     this.#assertOpen(kernel);
-    this.#stream.push(kernel, args);
+    const reached = kernel === "attention" ? this.#attentionSizes(args as never) : undefined;
+    this.#stream.push(kernel, args, reached);
     if (this.#stream.length > FLUSH_WORDS) this.#flush();
   }
 
@@ -127,6 +131,26 @@ export class NativeDevice implements Device {
     this.#bytes = 0;
     this.#stream.clear();
     this.#addon.close(this.#handle);
+  }
+
+  /**
+   * What attention needs in the operands whose rows only its table tells. The table can be read before the calls that wait
+   * have run, as no kernel writes one; all layers share it, so it is looked at once.
+   */
+  #attentionSizes({ segments, count, heads, kvHeads, headDim }: AttentionShape): OperandSizes | undefined {
+    // What is wrong with the table itself is for the stream to say.
+    if (misuse("attention.segments", segments, this) || !(count * SEGMENT_COLUMNS <= segments.length)) return undefined;
+    const { storage, address, offset, dtype } = segments as NativeBuffer;
+    if (dtype !== "i32" || !Number.isSafeInteger(count) || count < 0) return undefined;
+    let known = storage.segments;
+    if (known === null || known.version !== storage.version || known.offset !== offset || known.count !== count) {
+      const table = new Int32Array(count * SEGMENT_COLUMNS);
+      this.#addon.read(this.#handle, address, table);
+      known = storage.segments = { ...segmentRows(table), version: storage.version, offset, count };
+    }
+    const queryElements = known.queries * heads * headDim;
+    const keyElements = known.keys * kvHeads * headDim;
+    return { q: queryElements, out: queryElements, lse: known.queries * heads, k: keyElements, v: keyElements };
   }
 
   #flushIfUsed(storage: NativeStorage): void {

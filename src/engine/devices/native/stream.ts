@@ -4,6 +4,9 @@ import { type KernelArguments, type KernelName, parsedKernels, wrongNumber } fro
 import { operandSizes } from "../../operand-sizes.ts";
 import { NativeBuffer } from "./buffer.ts";
 
+/** Elements a call needs in its buffers, by operand. */
+export type OperandSizes = Partial<Record<string, number>>;
+
 interface BufferPlan {
   name: string;
   dtype: DType;
@@ -18,7 +21,7 @@ interface KernelPlan {
   index: number;
   buffers: BufferPlan[];
   numbers: string[];
-  sizes: (numbers: never) => Partial<Record<string, number>>;
+  sizes: (numbers: never) => OperandSizes;
 }
 
 const plans = new Map<string, KernelPlan>(
@@ -71,16 +74,18 @@ export class CommandStream {
   }
 
   /**
+   * @param more elements needed in buffers whose size the numbers do not tell
    * @throws DeviceError for a buffer of another device or a freed one
    * @throws ShapeError for a wrong element type, a buffer too short, a number that is none, or a size that is not whole
    */
-  push<N extends KernelName>(kernel: N, args: KernelArguments<N, DeviceBuffer>): void {
+  push<N extends KernelName>(kernel: N, args: KernelArguments<N, DeviceBuffer>, more?: OperandSizes): void {
     const plan = plans.get(kernel);
     if (plan === undefined) throw new DeviceError(`enqueue: no kernel is named ${kernel}; see src/engine/kernels.ts`);
     if (this.length + LONGEST_CALL > this.words.length) this.#grow();
     const { words } = this;
     const given = args as unknown as Record<string, DeviceBuffer | number | null>;
-    const sizes = plan.sizes(args as never);
+    const known = plan.sizes(args as never);
+    const sizes = more ? { ...known, ...more } : known;
     let at = this.length;
     words[at++] = plan.index;
     for (const operand of plan.buffers) {
@@ -128,7 +133,7 @@ function misfit(
   buffer: unknown,
   device: Device,
   given: Record<string, unknown>,
-  sizes: Partial<Record<string, number>>,
+  sizes: OperandSizes,
 ): Error {
   const operation = `${plan.name}.${operand.name}`;
   const wrong = misuse(operation, buffer, device);
