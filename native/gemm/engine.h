@@ -27,7 +27,7 @@ RECKON_INLINE Output shifted(const Output& output, int64_t row, int64_t column) 
 RECKON_INLINE int64_t ceilDivide(int64_t a, int64_t b) { return (a + b - 1) / b; }
 
 struct Engine {
-  // Numbers the layout of packed weights in the pack cache.
+  // Tells the layouts of packed weights apart in the pack cache.
   int layout;
   // Rows that one call of `multiply` should at most be given: with their depth they fit the second-level cache.
   int rowsAtOnce;

@@ -1,7 +1,6 @@
-// The f32 engine of this instruction set, and the same on operands rounded to bf16 (where no bf16 instructions exist).
+// The f32 engine of this instruction set, and the same on operands rounded to bf16 (where there are no bf16 instructions worth using).
 #pragma once
 #include "engine.h"
-#include "lanes.h"
 
 namespace reckon {
 namespace RECKON_ISA {

@@ -3,7 +3,6 @@
 #include <cstdint>
 #include <cstring>
 
-#include "../kernels.h"
 #include "../simd.h"
 
 namespace reckon {

@@ -61,7 +61,7 @@ export function addDevice(command: Command, otherwise?: string): Command {
   return addThreads(command, otherwise).addOption(
     new Option(
       "--precision <p>",
-      `operands of matrix products; auto: bf16 where the processor has instructions for it${ending("auto")}`,
+      `operands of matrix products; auto: bf16 where the processor multiplies it faster${ending("auto")}`,
     ).choices(["auto", "f32", "bf16"]),
   );
 }

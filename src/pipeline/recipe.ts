@@ -93,7 +93,7 @@ export const recipeSchema = z
         precision: z
           .enum(["auto", "f32", "bf16"])
           .default("auto")
-          .describe("operands of products; auto: bf16 where the processor has instructions for it"),
+          .describe("operands of products; auto: bf16 where the processor multiplies it faster"),
       })
       .prefault({}),
     task: z

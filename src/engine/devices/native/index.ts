@@ -3,7 +3,7 @@ import { type NativeAddon, type NativeHandle, type NativeLevel, requireAddon } f
 import { NativeDevice } from "./device.ts";
 import { chooseLevel, choosePrecision } from "./levels.ts";
 
-/** More threads than this gain nothing: a call's barrier grows with them. */
+/** A bound against mistakes: every thread has a stack, scratch memory and counters of its own. */
 export const MAX_THREADS = 256;
 
 /** What to fall back on where a level's own instructions are wrong. */
