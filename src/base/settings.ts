@@ -3,7 +3,7 @@ import { ConfigError } from "./errors.ts";
 import { nearest } from "./nearest.ts";
 import { childSchema, knownKeys, type Schema } from "./schema-words.ts";
 
-export type ConfigPath = (string | number)[];
+type ConfigPath = (string | number)[];
 
 /** What one `path=value` did: where it landed, or why it did not. */
 export interface SettingResult {

@@ -17,7 +17,7 @@ function depthOf(expression: Expression): number {
 describe("generateProblems", () => {
   test("gives the exact value of every expression", () => {
     const problems = generateProblems({
-      split: "train",
+      split: "supervised",
       count: 500,
       seed: 1,
       operators: OPERATORS,
@@ -47,7 +47,7 @@ describe("generateProblems", () => {
   });
 
   test("depends on seed and index alone", () => {
-    const options = { split: "train", seed: 7, digitOrder: "mixed", stepProbability: 0.5 } as const;
+    const options = { split: "supervised", seed: 7, digitOrder: "mixed", stepProbability: 0.5 } as const;
     const long = generateProblems({ ...options, count: 60 });
     expect(generateProblems({ ...options, count: 20 })).toEqual(long.slice(0, 20));
     expect(generateProblems({ ...options, count: 60, seed: 8 })).not.toEqual(long);
@@ -61,7 +61,7 @@ describe("generateProblems", () => {
 
   test("keeps to digits and depth, and stops below the root with probability one half", () => {
     const count = 4000;
-    const drawn = { split: "train", count, seed: 2, unique: false, solutions: false, ...plain } as const;
+    const drawn = { split: "supervised", count, seed: 2, unique: false, solutions: false, ...plain } as const;
     const problems = generateProblems({ ...drawn, maxDigits: 3, maxDepth: 3 });
     const depths = problems.map(({ question }) => depthOf(parseExpression(question)));
     for (const { question } of problems)
@@ -74,10 +74,18 @@ describe("generateProblems", () => {
 
   test("draws zeros, signs, spaces and brackets as often as asked", () => {
     const count = 4000;
-    const drawn = { split: "train", count, seed: 3, unique: false, solutions: false, maxDepth: 1 } as const;
+    const drawn = {
+      split: "supervised",
+      count,
+      seed: 3,
+      unique: false,
+      solutions: false,
+      maxDepth: 1,
+      maxDigits: 4,
+    } as const;
     const share = (text: RegExp, options: object): number =>
       generateProblems({ ...drawn, operators: ["+"], ...options }).filter((p) => text.test(p.question)).length / count;
-    expect(share(/^0\+/, { ...plain, zeroProbability: 0.3 })).toBeCloseTo(0.3, 1);
+    expect(share(/^0\+/, { ...plain, zeroProbability: 0.1 })).toBeCloseTo(0.1, 1);
     expect(share(/^-/, { ...plain, negatives: 0.4 })).toBeCloseTo(0.4, 1);
     expect(share(/^\d+ /, { ...plain, spaceProbability: 0.25 })).toBeCloseTo(0.25, 1);
     expect(share(/^\(\d+\+/, { ...plain, bracketProbability: 0.15 })).toBeCloseTo(0.15 * 0.85, 1);
@@ -93,19 +101,21 @@ describe("generateProblems", () => {
   });
 
   test("only divisions by zero end in the same error, not in a hang", () => {
-    const zeros = { split: "train", seed: 1, maxDepth: 1, operators: ["/"], zeroProbability: 1 } as const;
+    const zeros = { split: "supervised", seed: 1, maxDepth: 1, operators: ["/"], zeroProbability: 1 } as const;
     expect(() => generateProblems({ ...zeros, count: 1 })).toThrow(DataError);
   });
 
   test("lists every option that is out of range", () => {
-    const wrong = { split: "train", count: -1, seed: 1, maxDigits: 0, negatives: 2 } as const;
+    const wrong = { split: "supervised", count: -1, seed: 1, maxDigits: 0, negatives: 2 } as const;
     expect(() => generateProblems(wrong)).toThrow(ConfigError);
     for (const name of ["count", "maxDigits", "negatives"]) {
       expect(() => generateProblems(wrong)).toThrow(new RegExp(`^  ${name}: expected`, "m"));
     }
-    expect(() => generateProblems({ split: "train", count: 1, seed: 1, operators: [] })).toThrow(/both empty/);
-    expect(() => generateProblems({ split: "train", count: 1, seed: 1, maxDigit: 3 } as never)).toThrow(/maxDigits\?/);
-    expect(() => generateProblems({ split: "train", count: 1, seed: 1, operators: ["^"] as never })).toThrow(
+    expect(() => generateProblems({ split: "supervised", count: 1, seed: 1, operators: [] })).toThrow(/both empty/);
+    expect(() => generateProblems({ split: "supervised", count: 1, seed: 1, maxDigit: 3 } as never)).toThrow(
+      /maxDigits\?/,
+    );
+    expect(() => generateProblems({ split: "supervised", count: 1, seed: 1, operators: ["^"] as never })).toThrow(
       /operators\[0\].*got "\^"/,
     );
   });

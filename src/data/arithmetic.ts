@@ -14,7 +14,7 @@ import {
 } from "./expression.ts";
 import { parseExpression } from "./parse-expression.ts";
 import { formatRational } from "./rational.ts";
-import { belongsTo, DEFAULT_SHARES, type Split, type SplitShares, splitOf } from "./splits.ts";
+import { type Split, splitOf } from "./splits.ts";
 import type { DigitOrder } from "./steps/notation.ts";
 import { writeScratchpad } from "./steps/scratchpad.ts";
 
@@ -27,8 +27,6 @@ export interface GenerateOptions extends Partial<ArithmeticOptions> {
   seed: number;
   /** No canonical expression twice. Default true. */
   unique?: boolean;
-  /** How much of all expressions each split gets. Default: 10 % test, 10 % validation, of the rest 30 % supervised. */
-  shares?: SplitShares;
   /** Write worked solutions. Default: in every split but `reinforcement`. */
   solutions?: boolean;
 }
@@ -49,20 +47,20 @@ const generateSchema = z
  * @throws DataError when the options admit too few expressions in this split; says what to raise
  */
 export function generateProblems(options: GenerateOptions): Problem[] {
-  const { split, count, seed, unique = true, shares = DEFAULT_SHARES, ...given } = options;
+  const { split, count, seed, unique = true, ...given } = options;
   const { solutions = split !== "reinforcement", ...described } = given;
   const { count: _, ...settings } = parseConfig({ ...described, count }, generateSchema, "generateProblems");
   const seen = new Set<string>();
   const problems: Problem[] = [];
   for (let index = 0; index < count; index++) {
     const drawn = drawProblem(settings, seed, index, solutions, (canonical) => {
-      return !(unique && seen.has(canonical)) && belongsTo(splitOf(canonical, shares), split);
+      return !(unique && seen.has(canonical)) && splitOf(canonical) === split;
     });
     if (drawn === null) {
       throw new DataError(
         `generateProblems: expected ${count} ${unique ? "different " : ""}problems of the ${split} split, found ` +
           `${problems.length} and no other in ${MAX_REDRAWS} draws; raise maxDigits (${settings.maxDigits}), maxDepth ` +
-          `(${settings.maxDepth}), the operators or the split's share, or ask for fewer`,
+          `(${settings.maxDepth}) or the operators, or ask for fewer`,
       );
     }
     seen.add(drawn.canonical);

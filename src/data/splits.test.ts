@@ -1,12 +1,12 @@
 import { describe, expect, test } from "vitest";
 import { ConfigError } from "../base/errors.ts";
-import { belongsTo, type LeafSplit, splitOf } from "./splits.ts";
+import { type Split, splitOf } from "./splits.ts";
 
 const texts = Array.from({ length: 40_000 }, (_, i) => `${i % 200}+${Math.floor(i / 200)}`);
 
 describe("splitOf", () => {
   test("hits the shares", () => {
-    const counts: Record<LeafSplit, number> = { supervised: 0, reinforcement: 0, validation: 0, test: 0 };
+    const counts: Record<Split, number> = { supervised: 0, reinforcement: 0, validation: 0, test: 0 };
     for (const text of texts) counts[splitOf(text, { validation: 0.05, test: 0.2, supervised: 0.4 })]++;
     // Four standard deviations of a share at n = 40,000 are below 0.01.
     expect(Math.abs(counts.validation / texts.length - 0.05)).toBeLessThan(0.01);
@@ -26,13 +26,6 @@ describe("splitOf", () => {
         "supervised",
       ]
     `);
-  });
-
-  test("train is supervised and reinforcement", () => {
-    expect(belongsTo("supervised", "train")).toBe(true);
-    expect(belongsTo("reinforcement", "train")).toBe(true);
-    expect(belongsTo("test", "train")).toBe(false);
-    expect(belongsTo("supervised", "reinforcement")).toBe(false);
   });
 
   test("refuses shares that leave nothing", () => {

@@ -2,12 +2,10 @@ import { ConfigError } from "../base/errors.ts";
 import { hashIntegers, hashText } from "../base/rng.ts";
 
 /**
- * Where a problem may be used. `train` is `supervised` and `reinforcement` together: problems whose worked solutions may
- * be imitated, and problems of which only the answer is known.
+ * Where a problem may be used: `supervised` ones have worked solutions to imitate, of `reinforcement` ones only the answer
+ * is known, `validation` chooses checkpoints, `test` measures.
  */
-export const SPLITS = ["train", "supervised", "reinforcement", "validation", "test"] as const;
-export type Split = (typeof SPLITS)[number];
-export type LeafSplit = Exclude<Split, "train">;
+export type Split = "supervised" | "reinforcement" | "validation" | "test";
 
 /** Shares of all expressions; `supervised` is a share of what validation and test leave. All in [0,1]. */
 export interface SplitShares {
@@ -16,7 +14,7 @@ export interface SplitShares {
   supervised: number;
 }
 
-export const DEFAULT_SHARES: SplitShares = { validation: 0.1, test: 0.1, supervised: 0.3 };
+const DEFAULT_SHARES: SplitShares = { validation: 0.1, test: 0.1, supervised: 0.3 };
 
 const HELD_OUT_SALT = 0x5e1d;
 const POOL_SALT = 0x9001;
@@ -28,18 +26,13 @@ const POOL_SALT = 0x9001;
  * @param canonical the expression as `printExpression` writes it without a style
  * @throws ConfigError when a share is outside [0,1] or validation and test together exceed 1
  */
-export function splitOf(canonical: string, shares: SplitShares = DEFAULT_SHARES): LeafSplit {
+export function splitOf(canonical: string, shares: SplitShares = DEFAULT_SHARES): Split {
   checkShares(shares);
   const text = hashText(canonical);
   const place = hashIntegers(text, HELD_OUT_SALT) / 2 ** 32;
   if (place < shares.test) return "test";
   if (place < shares.test + shares.validation) return "validation";
   return hashIntegers(text, POOL_SALT) / 2 ** 32 < shares.supervised ? "supervised" : "reinforcement";
-}
-
-/** Whether a problem of split `leaf` may be used where `wanted` is asked for. */
-export function belongsTo(leaf: LeafSplit, wanted: Split): boolean {
-  return leaf === wanted || (wanted === "train" && (leaf === "supervised" || leaf === "reinforcement"));
 }
 
 function checkShares(shares: SplitShares): void {

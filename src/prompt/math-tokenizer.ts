@@ -2,7 +2,7 @@ import { DataError } from "../base/errors.ts";
 import type { Tokenizer } from "./tokenizer.ts";
 
 /** The tokens written as words; all others are one character. */
-export const SPECIAL_TOKENS = ["<scratchpad>", "<sos>", "<eos>", "<big>", "<little>", "<answer>"] as const;
+const SPECIAL_TOKENS = ["<scratchpad>", "<sos>", "<eos>", "<big>", "<little>", "<answer>"] as const;
 
 /** The 57 tokens of the arithmetic task; a token's place is its id. */
 export const MATH_TOKENS: readonly string[] = [

@@ -19,14 +19,7 @@ import {
 import type { RunLock } from "./lock.ts";
 import { metricsCsv } from "./metrics-csv.ts";
 import { liesAfter, type ResumePoint, stagesBefore } from "./replay.ts";
-import {
-  type LogMarker,
-  newestCheckpoint,
-  type RunManifest,
-  readEvents,
-  readManifest,
-  readRecipe,
-} from "./run-reader.ts";
+import { type LogMarker, newestCheckpoint, type RunManifest, readEvents, readManifest } from "./run-reader.ts";
 
 /** Longest time a written event stays in this process, in milliseconds. */
 const FLUSH_MS = 250;
@@ -38,7 +31,6 @@ const FLUSH_MS = 250;
 export class RunWriter {
   readonly dir: string;
   readonly manifest: RunManifest;
-  readonly recipe: unknown;
   readonly #lock: RunLock;
   readonly #now: () => number;
   readonly #events: AppendLog;
@@ -54,7 +46,6 @@ export class RunWriter {
   constructor(dir: string, lock: RunLock, now: () => number) {
     this.dir = dir;
     this.manifest = readManifest(dir);
-    this.recipe = readRecipe(dir);
     this.#lock = lock;
     this.#now = now;
     const lastGood = () => this.#lastGood;
@@ -154,11 +145,6 @@ export class RunWriter {
     return path;
   }
 
-  /** Writes a file of the run (a report, say) whole or not at all. */
-  writeFile(name: string, content: string | Uint8Array): void {
-    writeFileAtomic(join(this.dir, name), content, { lastGood: this.#lastGood });
-  }
-
   /** Hands buffered lines to the system now. */
   flush(): void {
     this.#check();
@@ -179,7 +165,7 @@ export class RunWriter {
       }
     };
     for (const log of [this.#events, this.#attempts, this.#samples]) attempt(() => log.close());
-    if (failure === null) attempt(() => this.writeFile("metrics.csv", metricsCsv(readEvents(this.dir))));
+    if (failure === null) attempt(() => this.#replaceMetrics());
     this.#lock.release();
     if (failure !== null) throw failure;
   }
@@ -220,7 +206,12 @@ export class RunWriter {
 
   #writeMetrics(): void {
     this.#flush();
-    this.writeFile("metrics.csv", metricsCsv(readEvents(this.dir)));
+    this.#replaceMetrics();
+  }
+
+  #replaceMetrics(): void {
+    const text = metricsCsv(readEvents(this.dir));
+    writeFileAtomic(join(this.dir, "metrics.csv"), text, { lastGood: this.#lastGood });
   }
 
   #guard(action: () => void): void {

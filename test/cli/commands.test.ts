@@ -1,6 +1,7 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { readSamples } from "../../src/runs/run-reader.ts";
 import { compileTimeoutMs, InstalledReckon, lastLine } from "./reckon.ts";
 
 let reckon: InstalledReckon;
@@ -52,7 +53,9 @@ test("every command explains itself, with an example", async () => {
     const { code, stdout, stderr } = await reckon.run([...command.split(" ").filter(Boolean), "--help"]);
     expect(stdout).toContain(`Usage: reckon${command && ` ${command}`}`);
     expect(stdout).toMatch(/Examples?:\n {2}\$ npx reckon/);
-    if (!["", "bench"].includes(command)) expect(stdout).toContain("--json");
+    const options = ["", "bench"].includes(command) ? [] : ["--json", "--seed <n>", "--out <"];
+    for (const option of options) expect(stdout, command).toContain(option);
+    expect(stdout, command).not.toContain(reckon.root);
     expect([code, stderr]).toEqual([0, ""]);
   };
   await Promise.all(commands.map(explain));
@@ -75,6 +78,30 @@ describe("run", () => {
     expect(ended.stderr).toMatch(/stage +accuracy +95 % interval +format +n +time/);
     // biome-ignore lint/suspicious/noControlCharactersInRegex: colour codes are what must not be there
     expect(ended.stderr).not.toMatch(/\u001b/);
+  });
+
+  test("ends with a problem of its own test split to try, as a command that works", async () => {
+    const ended = await reckon.run(["run", "small.yaml", "--out", "tried", "--set", "stages.sft.steps=2"]);
+    const command = /^try it {3}npx (reckon sample --model .*)$/m.exec(ended.stdout)?.[1] ?? "";
+    const { stdout, code } = await reckon.shell(command.replace("reckon", "$RECKON"));
+    expect(code).toBe(0);
+    const questions = [...readSamples(join(reckon.cwd, "tried/small"))].map(({ question }) => question);
+    expect(questions).toContain(stdout.split("\n")[0]);
+  });
+
+  test("says so when reinforcement begins with random weights and learns nothing", async () => {
+    reckon.write("blind.yaml", recipe.replace(/ {2}- \{ name: sft.*\n/, "").replace("name: small", "name: blind"));
+    const set = ["stages.grpo.steps=11", "evaluation.problems=10", "task.maxNewTokens=4"].flatMap((one) => [
+      "--set",
+      one,
+    ]);
+    const { stderr, code } = await reckon.run(["run", "blind.yaml", ...set]);
+    expect(code).toBe(0);
+    expect(stderr).toMatch(/^warning grpo: begins with random weights/m);
+    expect(stderr).toMatch(/^warning grpo, step 3: most attempts are cut off/m);
+    expect(stderr).toMatch(/^warning grpo, step 10: in 10 steps no group had/m);
+    const page = readFileSync(join(reckon.cwd, "runs/blind/report.html"), "utf8");
+    expect(page).toMatch(/id="warnings"[\s\S]*begins with random weights/);
   });
 
   test("a finished run is not run again: --resume shows what it came to", async () => {
@@ -168,11 +195,22 @@ test("report writes the page where it is told to", async () => {
     report: "page.html",
     stages: [{ name: "sft" }, { name: "grpo" }],
   });
-  expect(readFileSync(join(reckon.cwd, "page.html"), "utf8")).toMatch(/^<!doctype html>/i);
+  const page = () => readFileSync(join(reckon.cwd, "page.html"), "utf8");
+  const latest = page();
+  expect(latest).toMatch(/^<!doctype html>/i);
+  const drawn = ["report", "runs/small", "--out", "page.html", "--seed", "5"];
+  await reckon.run(drawn);
+  const one = page();
+  expect(one).not.toBe(latest);
+  await reckon.run(drawn);
+  expect(page()).toBe(one);
 });
 
-test("doctor names the kernels and why", async () => {
-  const ended = await reckon.run(["doctor", "--json"]);
+test("doctor names the kernels and why, and tries them", async () => {
+  const ended = await reckon.run(["doctor", "--json", "--seed", "3", "--out", "doctor.json"]);
+  expect(lastLine(ended).selfTest).toMatchObject({ agree: true });
+  expect(ended.stderr).toContain("kernels agree with the reference: yes");
+  expect(JSON.parse(readFileSync(join(reckon.cwd, "doctor.json"), "utf8"))).toEqual(lastLine(ended));
   expect(ended.code).toBe(0);
   const found = lastLine(ended);
   expect(found).toMatchObject({ ok: true, native: { state: "ready", chosen: { forced: false } } });
@@ -182,7 +220,7 @@ test("doctor names the kernels and why", async () => {
 });
 
 test("bench prints what other programs are held against", async () => {
-  const tiny = lastLine(await reckon.run(["bench", "tiny", "--steps", "1", "--threads", "1", "--json"]));
+  const tiny = lastLine(await reckon.run(["bench", "tiny", "--steps", "1", "--threads", "1", "--seed", "2", "--json"]));
   for (const field of ["secondsPerStep", "generateSeconds", "updateSeconds", "peakRssMb"])
     expect(tiny[field]).toBeGreaterThan(0);
   expect(tiny).toMatchObject({ threads: 1, steps: 1 });

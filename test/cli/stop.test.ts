@@ -61,11 +61,12 @@ test("Ctrl-C saves a checkpoint, says how to go on, and what it says goes on bit
 });
 
 test("a second Ctrl-C exits at once; nothing that was saved is lost", async () => {
-  const { child, ended } = await startLong("impatient", "--set", "checkpoints.every=20");
+  const { child, ended } = await startLong("impatient", "--set", "checkpoints.every=20", "--json");
   child.kill("SIGTERM");
   child.kill("SIGINT");
   const stopped = await ended;
   expect(stopped.code).toBe(130);
+  expect(lastLine(stopped)).toMatchObject({ error: { name: "Stopped" }, resume: expect.stringContaining("--resume") });
   const resumed = await reckon.run([
     "run",
     "long.yaml",

@@ -12,7 +12,7 @@ const FRACTIONS = { operators: ["/", "/", "+", "-", "%"], functions: ["max"] } a
 /** Draws with signs, zeros and both digit orders. */
 const draw = (count: number, seed: number, options: Partial<ArithmeticOptions>) =>
   generateProblems({
-    split: "train",
+    split: "supervised",
     count,
     seed,
     unique: false,
@@ -53,13 +53,13 @@ describe("checkSteps", () => {
   }, 20_000);
 
   test("hidden nodes leave true steps", () => {
-    const options = { split: "train", count: 300, seed: 9, maxDepth: 3, stepProbability: 0.5 } as const;
+    const options = { split: "supervised", count: 300, seed: 9, maxDepth: 3, stepProbability: 0.5 } as const;
     for (const { solution } of generateProblems(options)) expect(checkSteps(solution!, "big").errors).toEqual([]);
   });
 
   test("one changed digit in steps of sums and differences is always found", () => {
     const options = {
-      split: "train",
+      split: "supervised",
       count: 1500,
       seed: 5,
       operators: ["+", "-"],
