@@ -19,14 +19,16 @@ export interface AnsweredQuestion {
  * Asks a model for the values of expressions, in the form it was trained on; where it knows both digit orders, most
  * significant first. Attempts at the same expression follow each other.
  *
- * @param options samples: attempts at each expression
+ * @param options samples: attempts at each expression, default 1; seed: names the random numbers, default 0; temperature
+ * 0 is greedy, and the default
  * @throws DataError when a text is no expression, divides by zero, or uses characters the model has no tokens for
  */
 export async function sampleModel(
   { policy, task, settings }: OpenModel,
   expressions: readonly string[],
-  options: Omit<SamplingOptions, "maxNewTokens"> & { samples: number; seed: number },
+  options: Omit<SamplingOptions, "maxNewTokens"> & { samples?: number; seed?: number } = {},
 ): Promise<AnsweredQuestion[]> {
+  const { samples = 1, ...sampling } = options;
   const { digitOrder, scratchpad } = settings;
   const writing = { digitOrder: digitOrder === "mixed" ? "big" : digitOrder, scratchpad } as const;
   const prompts = expressions.map((text) => arithmeticPrompt(problemFromText(text, writing), task.tokenizer));
@@ -34,9 +36,10 @@ export async function sampleModel(
     policy,
     prompts.map(({ tokens }) => tokens),
     {
-      ...options,
+      temperature: 0,
+      ...sampling,
       maxNewTokens: task.maxNewTokens,
-      group: options.samples,
+      group: samples,
       eosId: task.grading.eosId,
       streams: prompts.map((_, i) => i),
       keeping: "keys",
