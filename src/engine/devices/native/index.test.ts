@@ -1,3 +1,4 @@
+import { spawnSync } from "node:child_process";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -48,4 +49,22 @@ it("refuses addresses outside its allocations and streams longer than their arra
   expect(() => addon.read(handle, 0, contents)).toThrow(/not within an allocation/);
   expect(() => addon.run(handle, new Float64Array(2), 3)).toThrow(/a stream longer than its array/);
   addon.close(handle);
+});
+
+it("probes every instruction set from several threads at once", () => {
+  const found = loadAddon();
+  const program = `
+    const { isMainThread, Worker } = require("node:worker_threads");
+    const addon = require(${JSON.stringify(found.path)});
+    const probes = () => addon.levels().map(({ level }) => addon.probe(level)).join();
+    const first = probes();
+    for (let i = 0; i < 300; i++) if (probes() !== first) process.exit(3);
+    if (isMainThread) for (let i = 0; i < 4; i++) new Worker(__filename);
+    else console.log(first);
+  `;
+  const path = join(folder, "probing.cjs");
+  writeFileSync(path, program);
+  const { status, signal, stdout } = spawnSync(process.execPath, [path], { encoding: "utf8" });
+  expect({ status, signal }).toEqual({ status: 0, signal: null });
+  expect(new Set(stdout.trim().split("\n")).size).toBe(1);
 });
