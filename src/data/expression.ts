@@ -4,13 +4,16 @@ import { absolute, add, compare, divide, gcd, lcm, modulo, multiply, negate, rat
 
 /** The binary operators; `%` is floored modulo (see `modulo`). */
 export const OPERATORS = ["+", "-", "*", "/", "%"] as const;
+/** One of `OPERATORS`. */
 export type Operator = (typeof OPERATORS)[number];
 
 /** The functions of the task and how many arguments each takes. */
 export const FUNCTION_ARITY = { max: 2, min: 2, next: 1, prev: 1, abs: 1 } as const;
 /** Functions that occur in worked steps alone; both take whole numbers. */
 export const STEP_FUNCTION_ARITY = { gcd: 2, lcm: 2 } as const;
+/** A function that problems may contain. */
 export type FunctionName = keyof typeof FUNCTION_ARITY;
+/** A function that worked steps alone may contain. */
 export type StepFunctionName = keyof typeof STEP_FUNCTION_ARITY;
 
 /** An expression; numbers are whole and not negative, a sign is a `negate` node. */

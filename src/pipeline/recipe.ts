@@ -143,7 +143,11 @@ export const recipeSchema = z
   })
   .superRefine(checkStages, { when: ({ value }) => hasStages(value) });
 
+/** A recipe with every default filled in: what `parseRecipe` gives and `runRecipe` takes. */
 export type Recipe = z.output<typeof recipeSchema>;
+/** One stage of a recipe, told apart by `kind`. */
 export type Stage = Recipe["stages"][number];
+/** A stage that imitates worked solutions. */
 export type SupervisedStage = Extract<Stage, { kind: "pretrain" | "sft" }>;
+/** A stage of GRPO. */
 export type RlStage = Extract<Stage, { kind: "rl" }>;

@@ -3,8 +3,9 @@ import { type DigitOrder, orderDigits } from "../data/steps/notation.ts";
 import type { Demonstration, Problem, Prompt } from "../records/problem.ts";
 import type { Tokenizer } from "./tokenizer.ts";
 
-/** What stands before the result and what ends the sequence. */
+/** What stands before the result. */
 export const ANSWER_MARK = "<answer>";
+/** What ends the sequence. */
 export const END_MARK = "<eos>";
 
 /**
@@ -20,7 +21,10 @@ export function digitOrderOf(problem: Problem): DigitOrder {
   );
 }
 
-/** `<sos><big|little>expression<scratchpad>`; without a scratchpad the prompt ends with the expression. */
+/**
+ * `<sos><big|little>expression<scratchpad>`; without a scratchpad the prompt ends with the expression.
+ * @throws DataError when `meta.digitOrder` is missing or unknown
+ */
 export function promptText(problem: Problem): string {
   const scratchpad = problem.meta?.scratchpad === false ? "" : "<scratchpad>";
   return `<sos><${digitOrderOf(problem)}>${problem.question}${scratchpad}`;
@@ -41,7 +45,10 @@ export function completionText(problem: Problem): string {
   return `${problem.solution ?? ""}${ANSWER_MARK}${result}${END_MARK}`;
 }
 
-/** The prompt of an arithmetic problem as token ids. */
+/**
+ * The prompt of an arithmetic problem as token ids.
+ * @throws DataError when the question has characters the vocabulary lacks, or `meta.digitOrder` is unknown
+ */
 export function arithmeticPrompt(problem: Problem, tokenizer: Tokenizer): Prompt {
   return { problem, tokens: tokenizer.encode(promptText(problem)) };
 }

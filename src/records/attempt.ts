@@ -1,5 +1,6 @@
 import type { Prompt } from "./problem.ts";
 
+/** Why a completion ends: with the end token, or cut off at the length limit. */
 export type StopReason = "eos" | "length";
 
 /** One sampled completion. */

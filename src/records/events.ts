@@ -11,6 +11,7 @@ export type RunEvent =
   | { type: "warning"; time: number; stage: string; step: number; message: string }
   | { type: "run-end"; time: number; seconds: number };
 
+/** What a stage does: supervision from nothing or from a model, reinforcement, or measuring alone. */
 export type StageKind = "pretrain" | "sft" | "rl" | "eval";
 
 /** How one layer's experts were used in one step. */

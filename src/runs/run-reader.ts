@@ -78,7 +78,11 @@ export function readRun(dir: string): RunSnapshot {
   };
 }
 
-/** The runs directly under `root`, oldest first; directories that hold no run are passed over. */
+/**
+ * The runs directly under `root`, oldest first; directories that hold no run are passed over.
+ *
+ * @throws DataError when a run.json cannot be understood
+ */
 export function listRuns(root: string): { dir: string; manifest: RunManifest }[] {
   if (!existsSync(root)) return [];
   return readdirSync(root)
@@ -89,7 +93,11 @@ export function listRuns(root: string): { dir: string; manifest: RunManifest }[]
     .sort((a, b) => (a.manifest.created < b.manifest.created ? -1 : a.manifest.created > b.manifest.created ? 1 : 0));
 }
 
-/** Events that still hold, see `liveEvents`. Metrics that are not finite come back as NaN or ±Infinity. */
+/**
+ * Events that still hold, see `liveEvents`. Metrics that are not finite come back as NaN or ±Infinity.
+ *
+ * @throws DataError when a line before the last is not JSON
+ */
 export function readEvents(dir: string): RunEvent[] {
   return liveEvents(decoded(readLog<RunEvent>(join(dir, "events.jsonl"))));
 }
@@ -140,7 +148,7 @@ export function readManifest(dir: string): RunManifest {
   return manifest as RunManifest;
 }
 
-/** The resolved recipe of a run. */
+/** The resolved recipe of a run. @throws DataError when recipe.yaml is missing or not YAML */
 export function readRecipe(dir: string): unknown {
   return parseFile(join(dir, "recipe.yaml"), parse);
 }
