@@ -1,3 +1,4 @@
+import type { EvaluationProgress } from "../pipeline/measure-stage.ts";
 import type { Recipe } from "../pipeline/recipe.ts";
 import type { RunEvent } from "../records/events.ts";
 import { formatCount, formatDuration, formatInterval, formatPercent } from "../report/format.ts";
@@ -5,7 +6,6 @@ import type { ProgressState } from "../report/progress.ts";
 import type { Output } from "./output.ts";
 import { ProgressLine } from "./progress-line.ts";
 import { StepClock } from "./step-clock.ts";
-import type { EvaluationProgress } from "./worker-messages.ts";
 
 /** What a run looks like on standard error: a progress line, and above it a line for whatever is worth keeping. */
 export class RunDisplay {

@@ -1,8 +1,9 @@
 import { Worker } from "node:worker_threads";
+import type { EvaluationProgress } from "../pipeline/measure-stage.ts";
 import type { RunResult } from "../pipeline/run-recipe.ts";
 import type { RunEvent } from "../records/events.ts";
 import { restoreFailure } from "./failure.ts";
-import type { EvaluationProgress, TrainingMessage, TrainingOrder } from "./worker-messages.ts";
+import type { TrainingMessage, TrainingOrder } from "./worker-messages.ts";
 
 /** A run under way in its own thread. */
 export interface TrainingThread {

@@ -1,10 +1,8 @@
+import type { EvaluationProgress } from "../pipeline/measure-stage.ts";
 import type { Recipe } from "../pipeline/recipe.ts";
 import type { RunOptions, RunResult } from "../pipeline/run-recipe.ts";
 import type { RunEvent } from "../records/events.ts";
 import type { Failure } from "./failure.ts";
-
-/** How far the measuring of a stage is. */
-export type EvaluationProgress = Parameters<NonNullable<RunOptions["onEvaluation"]>>[0];
 
 /** What the training thread is started with. */
 export interface TrainingOrder {

@@ -3,21 +3,19 @@ import { CheckpointError } from "../base/errors.ts";
 import { version } from "../base/version.ts";
 import type { Device } from "../engine/device.ts";
 import { openDevice } from "../engine/registry.ts";
-import { evaluate } from "../eval/evaluate.ts";
 import { loadModel, saveModel } from "../model/checkpoint.ts";
 import { mathFormer } from "../model/config.ts";
 import { closePolicy, createPolicy, type Policy } from "../model/policy.ts";
 import type { EvaluationSummary, RunEvent } from "../records/events.ts";
 import { writeReport } from "../report/write.ts";
-import { greedy } from "../rollout/sampling.ts";
 import { createRun, openRun } from "../runs/create-run.ts";
 import { newestCheckpoint, readEvents, readRun, runExists, secondsSpent } from "../runs/run-reader.ts";
 import type { RunWriter } from "../runs/run-writer.ts";
 import { measurePeakFlops } from "../train/flops.ts";
 import { readStageProgress } from "../train/training-state.ts";
 import { type ArithmeticTask, arithmeticTask } from "./arithmetic-task.ts";
-import { measuredRecord } from "./attempt-record.ts";
-import type { Recipe, Stage } from "./recipe.ts";
+import { type EvaluationProgress, measureStage } from "./measure-stage.ts";
+import type { Recipe } from "./recipe.ts";
 import { runTrainingStage, type StageContext } from "./stage-runner.ts";
 import { checkStartModel, modelIdentity } from "./start-model.ts";
 import { warningOfStart } from "./training-watch.ts";
@@ -33,7 +31,7 @@ export interface RunOptions {
   /** Sees every event as it is written. */
   onEvent?: (event: RunEvent) => void;
   /** Sees how far an evaluation is. */
-  onEvaluation?: (at: { stage: string; done: number; total: number }) => void;
+  onEvaluation?: (at: EvaluationProgress) => void;
   /** Asked after every step; true saves a checkpoint and ends the run there. */
   stopRequested?: () => boolean;
 }
@@ -240,40 +238,4 @@ function beginningOf(dir: string, recipe: Recipe, index: number): string | null 
     if (found) return found.path;
   }
   return recipe.model.from ?? null;
-}
-
-/** Thrown out of a measurement that is not waited for; the stage's last checkpoint already holds what there is to save. */
-class MeasuringStopped extends Error {}
-
-/** Measures the policy on the held-out problems, greedily, and keeps samples; false when asked to stop meanwhile. */
-async function measureStage(
-  { recipe, task, policy, writer, emit, stopRequested }: StageContext,
-  stage: Stage,
-  outcome: { seconds: number; steps: number },
-  onEvaluation: NonNullable<RunOptions["onEvaluation"]>,
-): Promise<boolean> {
-  const { problems, seed } = recipe.evaluation;
-  const prompts = task.prompts("test", problems, seed);
-  const options = { name: stage.name, sampling: greedy(task.maxNewTokens), seed };
-  const advance = (done: number) => {
-    onEvaluation({ stage: stage.name, done, total: problems });
-    if (done < problems && stopRequested()) throw new MeasuringStopped();
-  };
-  let measured: Awaited<ReturnType<typeof evaluate>>;
-  try {
-    advance(0);
-    measured = await evaluate(policy, prompts, task.grading, options, advance);
-  } catch (error) {
-    if (error instanceof MeasuringStopped) return false;
-    throw error;
-  }
-  const { summary, attempts } = measured;
-  const at = { stage: stage.name, step: outcome.steps };
-  writer.appendSamples(
-    at,
-    attempts.map((one) => measuredRecord(at, one)),
-  );
-  const result = { ...summary, seconds: outcome.seconds + summary.seconds };
-  emit({ type: "evaluation", time: Date.now(), ...at, result });
-  return true;
 }

@@ -1,4 +1,3 @@
-import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { groupAdvantages } from "../advantage/group.ts";
 import { TrainingError } from "../base/errors.ts";
@@ -20,6 +19,7 @@ import { loadOptimizer, readStageProgress, type StageProgress, saveTrainingState
 import { AdamW } from "../update/adamw.ts";
 import type { ArithmeticTask } from "./arithmetic-task.ts";
 import { attemptRecord } from "./attempt-record.ts";
+import { explainDivergence, SavedCheckpoints } from "./divergence.ts";
 import type { Recipe, RlStage, SupervisedStage } from "./recipe.ts";
 import { TrainingWatch } from "./training-watch.ts";
 
@@ -119,7 +119,7 @@ export async function runTrainingStage(
   try {
     await train(context, stage, { reference, optimizer, firstStep: progress.step }, afterStep);
   } catch (error) {
-    throw error instanceof TrainingError ? explain(error, stage, progress.step, saved) : error;
+    throw error instanceof TrainingError ? explainDivergence(error, stage, progress.step, saved) : error;
   } finally {
     optimizer.close();
     if (reference) closePolicy(reference);
@@ -195,29 +195,6 @@ function record(
   if (records.length > 0) writer.appendAttempts(records);
 }
 
-/** The checkpoints of a run, as far as they matter when training diverges. */
-class SavedCheckpoints {
-  /** The newest. */
-  latest: string | null;
-  /** The newest with whose weights a finite loss was computed: one written after the update that ruined them is not. */
-  good: string | null = null;
-
-  /** @param latest the one whose weights the stage begins with, if there is one */
-  constructor(latest: string | null) {
-    this.latest = latest;
-  }
-
-  add(path: string): void {
-    this.latest = path;
-  }
-
-  /** Takes note of a step, whose forward passes ran with the weights of before it, so with the newest's or later ones. */
-  followedBy({ metrics }: StepReport): void {
-    // In reinforcement a step without live groups has no loss; its entropies then show what the weights are worth.
-    if (Number.isFinite(metrics.loss) && Number.isFinite(metrics.entropy)) this.good = this.latest;
-  }
-}
-
 /** @throws TrainingError when a weight is not finite: the loss would show it only at the next step */
 async function checkWeights({ device, parameters, stepScope }: Policy): Promise<void> {
   const out = stepScope.temporary("f32", 1);
@@ -225,23 +202,4 @@ async function checkWeights({ device, parameters, stepScope }: Policy): Promise<
   const [sum] = await device.read(out);
   stepScope.end();
   if (!Number.isFinite(sum)) throw new TrainingError(`the sum of the squared weights is ${sum} after this step`);
-}
-
-function explain(
-  error: TrainingError,
-  stage: SupervisedStage | RlStage,
-  done: number,
-  { latest, good }: SavedCheckpoints,
-): TrainingError {
-  const kept = good !== null && existsSync(good) ? good : null;
-  const doubtful =
-    latest !== null && latest !== kept ? `no finite loss followed ${latest}: delete it before resuming; ` : "";
-  const named = kept
-    ? `a finite loss followed it, so the last good checkpoint is ${kept}`
-    : "no checkpoint is known to be good";
-  return new TrainingError(
-    `stage ${stage.name}, step ${done + 1}: ${error.message}; ${doubtful}${named}. Try a lower learningRate ` +
-      `(now ${stage.learningRate}), more warmupSteps (${stage.warmupSteps}) or a smaller maxGradNorm (${stage.maxGradNorm})`,
-    { cause: error },
-  );
 }

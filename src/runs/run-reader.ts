@@ -96,7 +96,7 @@ export function listRuns(root: string): { dir: string; manifest: RunManifest }[]
 /**
  * Events that still hold, see `liveEvents`. Metrics that are not finite come back as NaN or ±Infinity.
  *
- * @throws DataError when a line before the last is not JSON
+ * @throws DataError naming file and line when a whole line is not JSON
  */
 export function readEvents(dir: string): RunEvent[] {
   return liveEvents(decoded(readLog<RunEvent>(join(dir, "events.jsonl"))));

@@ -1,0 +1,48 @@
+import { evaluate } from "../eval/evaluate.ts";
+import { greedy } from "../rollout/sampling.ts";
+import { measuredRecord } from "./attempt-record.ts";
+import type { Stage } from "./recipe.ts";
+import type { StageContext } from "./stage-runner.ts";
+
+/** How far the measuring of a stage is, in problems. */
+export interface EvaluationProgress {
+  stage: string;
+  done: number;
+  total: number;
+}
+
+/** Thrown out of a measurement that is not waited for; the stage's last checkpoint already holds what there is to save. */
+class MeasuringStopped extends Error {}
+
+/** Measures the policy on the held-out problems, greedily, and keeps samples; false when asked to stop meanwhile. */
+export async function measureStage(
+  { recipe, task, policy, writer, emit, stopRequested }: StageContext,
+  stage: Stage,
+  outcome: { seconds: number; steps: number },
+  onEvaluation: (at: EvaluationProgress) => void,
+): Promise<boolean> {
+  const { problems, seed } = recipe.evaluation;
+  const prompts = task.prompts("test", problems, seed);
+  const options = { name: stage.name, sampling: greedy(task.maxNewTokens), seed };
+  const advance = (done: number) => {
+    onEvaluation({ stage: stage.name, done, total: problems });
+    if (done < problems && stopRequested()) throw new MeasuringStopped();
+  };
+  let measured: Awaited<ReturnType<typeof evaluate>>;
+  try {
+    advance(0);
+    measured = await evaluate(policy, prompts, task.grading, options, advance);
+  } catch (error) {
+    if (error instanceof MeasuringStopped) return false;
+    throw error;
+  }
+  const { summary, attempts } = measured;
+  const at = { stage: stage.name, step: outcome.steps };
+  writer.appendSamples(
+    at,
+    attempts.map((one) => measuredRecord(at, one)),
+  );
+  const result = { ...summary, seconds: outcome.seconds + summary.seconds };
+  emit({ type: "evaluation", time: Date.now(), ...at, result });
+  return true;
+}
