@@ -53,6 +53,7 @@ export { defineRecipe, parseRecipe, type RecipeInput } from "./pipeline/parse-re
 export { type Recipe, type RlStage, recipeSchema, type Stage, type SupervisedStage } from "./pipeline/recipe.ts";
 export { type RunOptions, type RunResult, reportRun, runRecipe } from "./pipeline/run-recipe.ts";
 export { type AnsweredQuestion, sampleModel } from "./pipeline/sample-model.ts";
+export { startTraining, type TrainingThread } from "./pipeline/training-thread.ts";
 export { arithmeticDemonstration, arithmeticPrompt } from "./prompt/arithmetic-format.ts";
 export { MathTokenizer } from "./prompt/math-tokenizer.ts";
 export type { Tokenizer } from "./prompt/tokenizer.ts";

@@ -38,7 +38,7 @@ describe("README", () => {
     const calls = [
       ["runRecipe", "trainGrpo", "trainSupervised", "evaluate", "sampleAttempts", "openDevice", "createPolicy"],
       ["loadModel", "saveModel", "mathFormer", "generateProblems", "arithmeticTask", "grpoLoss", "groupAdvantages"],
-      ["openModel", "sampleModel", "measurePeakFlops", "testKernels"],
+      ["openModel", "sampleModel", "startTraining", "measurePeakFlops", "testKernels"],
       ["reportRun", "describeDevices", "benchMatmul", "benchTiny", "parseRecipe", "readRun", "listRuns"],
     ].flat();
     const program = [...readme.matchAll(/^```ts\n([\s\S]*?)^```$/gm)].map(([, code]) => code).join("\n");

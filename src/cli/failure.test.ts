@@ -1,7 +1,8 @@
 import { openSync } from "node:fs";
 import { expect, test } from "vitest";
 import { CheckpointError } from "../base/errors.ts";
-import { describeFailure, exitCodeOf, failureText, restoreFailure, UsageError } from "./failure.ts";
+import { restoreFailure } from "../base/failure.ts";
+import { describeFailure, exitCodeOf, failureText, UsageError } from "./failure.ts";
 
 const thrownBy = (action: () => unknown): unknown => {
   try {

@@ -1,56 +1,25 @@
 import { CommanderError } from "commander";
-import { explainWriteFailure } from "../base/atomic-file.ts";
-import * as errors from "../base/errors.ts";
-
-/** An error as data: it crosses from a worker to the thread that reports it, and out as JSON. */
-export interface Failure {
-  /** The error's class. */
-  name: string;
-  message: string;
-  /** Set when it is a fault of reckon's, not something the user can act on. */
-  stack?: string;
-}
+import { ReckonError } from "../base/errors.ts";
+import * as base from "../base/failure.ts";
 
 /** Exit codes: 1 something went wrong, 2 the command line is wrong, 130 stopped by a signal (128 + SIGINT). */
 export const exitCodes = { failed: 1, usage: 2, stopped: 130 } as const;
 
 /** A wrong command line that commander cannot see by itself: options that do not go together. */
-export class UsageError extends errors.ReckonError {}
+export class UsageError extends ReckonError {}
 
-/** What any thrown value comes to; a stack only where the user cannot act on it. */
-export function describeFailure(value: unknown): Failure {
-  const thrown = explainWriteFailure(value, { path: systemPath(value) ?? "the output", bytes: 0 });
-  if (thrown instanceof errors.ReckonError) return { name: thrown.name, message: thrown.message };
-  if (thrown instanceof CommanderError) return { name: "UsageError", message: thrown.message.replace(/^error: /, "") };
-  const path = systemPath(thrown);
-  if (path !== null)
-    return { name: "SystemError", message: `${(thrown as Error).message}; check the path and its permissions` };
-  if (thrown instanceof Error)
-    return { name: thrown.name, message: thrown.message, stack: thrown.stack ?? thrown.message };
-  return { name: "Error", message: String(thrown), stack: String(thrown) };
-}
-
-/** The file that the system refused to open, read or write; null for any other error. */
-function systemPath(thrown: unknown): string | null {
-  const { syscall, path } = (thrown ?? {}) as NodeJS.ErrnoException;
-  return syscall !== undefined && path !== undefined ? path : null;
-}
-
-/** The error a failure was made from, of the same class where it is one of reckon's. */
-export function restoreFailure({ name, message, stack }: Failure): Error {
-  const known = Object.entries(errors).find(([className]) => className === name)?.[1];
-  if (known && stack === undefined) return new known(message);
-  const error = new Error(message);
-  error.name = name;
-  error.stack = stack;
-  return error;
+/** What any thrown value comes to, as `describeFailure` of the base; what commander refuses is a `UsageError`. */
+export function describeFailure(value: unknown): base.Failure {
+  if (value instanceof CommanderError) return { name: "UsageError", message: value.message.replace(/^error: /, "") };
+  return base.describeFailure(value);
 }
 
 /** Exit code of a failure. */
-export const exitCodeOf = ({ name }: Failure): number => (name === "UsageError" ? exitCodes.usage : exitCodes.failed);
+export const exitCodeOf = ({ name }: base.Failure): number =>
+  name === "UsageError" ? exitCodes.usage : exitCodes.failed;
 
 /** A failure as it is printed: one message, or the stack with a request to report it. */
-export function failureText({ message, stack }: Failure): string {
+export function failureText({ message, stack }: base.Failure): string {
   if (stack === undefined) return `error: ${message}`;
   return `${stack}\n\nThis is a fault of reckon's. Please report it with the command you ran and the lines above, and what \`reckon doctor\` prints.`;
 }

@@ -2,6 +2,7 @@ import { existsSync } from "node:fs";
 import { join } from "node:path";
 import type { Recipe } from "../pipeline/recipe.ts";
 import { evaluationsOf, type RunResult, reportRun } from "../pipeline/run-recipe.ts";
+import { startTraining } from "../pipeline/training-thread.ts";
 import type { AttemptRecord } from "../records/events.ts";
 import { stageTable } from "../report/table.ts";
 import { readRun, readSamples, runExists } from "../runs/run-reader.ts";
@@ -10,7 +11,6 @@ import type { Output } from "./output.ts";
 import { recipeToResume } from "./resume.ts";
 import { RunDisplay } from "./run-display.ts";
 import { listenForStop } from "./stop-signals.ts";
-import { startTraining } from "./training-thread.ts";
 
 /** Where a run goes and how it begins. */
 interface TrainFlags {
@@ -48,10 +48,11 @@ async function runWithDisplay(
   output: Output,
 ): Promise<RunResult> {
   const display = new RunDisplay(output, recipe);
-  const thread = startTraining(
-    { recipe, options },
-    { onEvent: (event) => display.event(event), onEvaluation: (at) => display.evaluation(at) },
-  );
+  const thread = startTraining(recipe, {
+    ...options,
+    onEvent: (event) => display.event(event),
+    onEvaluation: (at) => display.evaluation(at),
+  });
   const stopListening = listenForStop({
     first() {
       thread.requestStop();

@@ -1,8 +1,8 @@
-import type { EvaluationProgress } from "../pipeline/measure-stage.ts";
-import type { Recipe } from "../pipeline/recipe.ts";
-import type { RunOptions, RunResult } from "../pipeline/run-recipe.ts";
+import type { Failure } from "../base/failure.ts";
 import type { RunEvent } from "../records/events.ts";
-import type { Failure } from "./failure.ts";
+import type { EvaluationProgress } from "./measure-stage.ts";
+import type { Recipe } from "./recipe.ts";
+import type { RunOptions, RunResult } from "./run-recipe.ts";
 
 /** What the training thread is started with. */
 export interface TrainingOrder {

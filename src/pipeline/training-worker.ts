@@ -1,7 +1,7 @@
-/** The thread that trains: native kernels block it, so progress is drawn on another. */
+/** The thread that trains: kernels block it, so whatever else there is to do is done on another. */
 import { parentPort, workerData } from "node:worker_threads";
-import { runRecipe } from "../pipeline/run-recipe.ts";
-import { describeFailure } from "./failure.ts";
+import { describeFailure } from "../base/failure.ts";
+import { runRecipe } from "./run-recipe.ts";
 import type { TrainingMessage, TrainingOrder } from "./worker-messages.ts";
 
 const { recipe, options, stopFlag } = workerData as TrainingOrder;

@@ -1,8 +1,7 @@
 import { Worker } from "node:worker_threads";
-import type { EvaluationProgress } from "../pipeline/measure-stage.ts";
-import type { RunResult } from "../pipeline/run-recipe.ts";
-import type { RunEvent } from "../records/events.ts";
-import { restoreFailure } from "./failure.ts";
+import { restoreFailure } from "../base/failure.ts";
+import type { Recipe } from "./recipe.ts";
+import type { RunOptions, RunResult } from "./run-recipe.ts";
 import type { TrainingMessage, TrainingOrder } from "./worker-messages.ts";
 
 /** A run under way in its own thread. */
@@ -13,19 +12,20 @@ export interface TrainingThread {
   requestStop(): void;
 }
 
-/** Starts a run in a thread of its own; the callbacks see its events in order. */
-export function startTraining(
-  order: Omit<TrainingOrder, "stopFlag">,
-  callbacks: { onEvent(event: RunEvent): void; onEvaluation(at: EvaluationProgress): void },
-): TrainingThread {
+/**
+ * `runRecipe` in a thread of its own, so that this one stays free while kernels run: for servers and for whoever draws
+ * progress. Callbacks see events in order, each as it arrives.
+ */
+export function startTraining(recipe: Recipe, options: Omit<RunOptions, "stopRequested"> = {}): TrainingThread {
+  const { onEvent = () => {}, onEvaluation = () => {}, ...rest } = options;
   const stopFlag = new SharedArrayBuffer(4);
-  const workerData: TrainingOrder = { ...order, stopFlag };
-  // Compiled beside this file: the command line always runs from dist.
-  const worker = new Worker(new URL("./worker.js", import.meta.url), { workerData });
+  const workerData: TrainingOrder = { recipe, options: rest, stopFlag };
+  // Compiled beside this file: threads run from dist.
+  const worker = new Worker(new URL("./training-worker.js", import.meta.url), { workerData });
   const result = new Promise<RunResult>((resolve, reject) => {
     worker.on("message", (message: TrainingMessage) => {
-      if (message.kind === "event") callbacks.onEvent(message.event);
-      else if (message.kind === "evaluation") callbacks.onEvaluation(message.at);
+      if (message.kind === "event") onEvent(message.event);
+      else if (message.kind === "evaluation") onEvaluation(message.at);
       else if (message.kind === "result") resolve(message.result);
       else reject(restoreFailure(message.failure));
     });
