@@ -1,37 +1,72 @@
 import type { Device, DeviceBuffer, DType } from "./device.ts";
 
-/** Rounds up so that similar sizes share storage: eight steps per power of two, at least 64 elements. */
-function bucketLength(length: number): number {
-  if (length <= 64) return 64;
-  const step = 2 ** Math.max(6, Math.floor(Math.log2(length)) - 3);
-  return Math.ceil(length / step) * step;
+/** Temporaries start at multiples of this many elements: whole cache lines, and what GPUs ask of a binding's offset. */
+const alignment = 64;
+/** Elements of the first slab: 1 MiB. */
+const firstSlab = 2 ** 18;
+
+/** Memory of one type, handed out from the front; more slabs are added while a step runs, one remains afterwards. */
+class Slabs {
+  private readonly device: Device;
+  private readonly dtype: DType;
+  private slabs: DeviceBuffer[] = [];
+  private used = 0;
+  /** Elements handed out in this step. */
+  private taken = 0;
+
+  constructor(device: Device, dtype: DType) {
+    this.device = device;
+    this.dtype = dtype;
+  }
+
+  take(length: number): DeviceBuffer {
+    const rounded = Math.ceil(length / alignment) * alignment;
+    let slab = this.slabs.at(-1);
+    if (!slab || this.used + rounded > slab.length) {
+      slab = this.device.allocate(this.dtype, Math.max(rounded, slab?.length ?? firstSlab));
+      this.slabs.push(slab);
+      this.used = 0;
+    }
+    const buffer = this.device.view(slab, this.used, length);
+    this.used += rounded;
+    this.taken += rounded;
+    return buffer;
+  }
+
+  reset(): void {
+    if (this.slabs.length > 1) {
+      const enough = this.taken;
+      this.free();
+      this.slabs = [this.device.allocate(this.dtype, enough)];
+    }
+    this.used = 0;
+    this.taken = 0;
+  }
+
+  free(): void {
+    for (const slab of this.slabs) this.device.free(slab);
+    this.slabs = [];
+    this.used = 0;
+    this.taken = 0;
+  }
 }
 
 /**
- * Memory that lives for one step. Temporaries come from a free list that survives from step to step, so a steady loop
- * allocates nothing; contents are undefined. `end` takes everything back at once.
+ * Memory that lives for one step. Temporaries are ranges of slabs that survive from step to step, so a steady loop
+ * allocates nothing and holds what its largest step took; contents are undefined. `end` takes everything back at once.
  */
 export class Scope {
   readonly device: Device;
-  /** Storage to hand out, by type and bucket. */
-  private readonly idle = { f32: new Map<number, DeviceBuffer[]>(), i32: new Map<number, DeviceBuffer[]>() };
-  /** Storage handed out, and beside each the list it goes back to. */
-  private readonly lent: DeviceBuffer[] = [];
-  private readonly origins: DeviceBuffer[][] = [];
+  private readonly slabs: Record<DType, Slabs>;
 
   constructor(device: Device) {
     this.device = device;
+    this.slabs = { f32: new Slabs(device, "f32"), i32: new Slabs(device, "i32") };
   }
 
-  /** Undefined contents; valid until `end`. @throws DeviceError when there is not enough memory */
+  /** Undefined contents; valid until `end`. */
   temporary(dtype: DType, length: number): DeviceBuffer {
-    const bucket = bucketLength(length);
-    let list = this.idle[dtype].get(bucket);
-    if (!list) this.idle[dtype].set(bucket, (list = []));
-    const storage = list.pop() ?? this.device.allocate(dtype, bucket);
-    this.lent.push(storage);
-    this.origins.push(list);
-    return this.device.view(storage, 0, length);
+    return this.slabs[dtype].take(length);
   }
 
   /** A temporary holding `data`. */
@@ -43,17 +78,13 @@ export class Scope {
 
   /** Ends the step: every temporary may be handed out again. */
   end(): void {
-    for (let i = 0; i < this.lent.length; i++) this.origins[i].push(this.lent[i]);
-    this.lent.length = 0;
-    this.origins.length = 0;
+    this.slabs.f32.reset();
+    this.slabs.i32.reset();
   }
 
   /** Gives all memory back to the device. */
   close(): void {
-    this.end();
-    for (const lists of Object.values(this.idle)) {
-      for (const list of lists.values()) for (const storage of list) this.device.free(storage);
-      lists.clear();
-    }
+    this.slabs.f32.free();
+    this.slabs.i32.free();
   }
 }
