@@ -1,6 +1,6 @@
-import type { KernelArguments, KernelName } from "./kernels.ts";
+import type { DType, KernelArguments, KernelName } from "./kernels.ts";
 
-export type DType = "f32" | "i32";
+export type { DType } from "./kernels.ts";
 
 /**
  * A range of device memory. `offset` and `length` count elements from the start of its storage; views share storage.

@@ -1,4 +1,5 @@
-import type { DType } from "./device.ts";
+/** Element types of device memory. */
+export type DType = "f32" | "i32";
 
 /**
  * The kernels every device provides: their operands, numbers and meaning. This table is the contract between
