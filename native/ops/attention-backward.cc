@@ -1,7 +1,9 @@
 // Gradient of attention. With p = e^(score − lse) and dScore = p · (dOut · v − Σ dOut · out):
 //   dQ = scale Σ_j dScore_j k_j;  dK_j += scale Σ_i dScore_ij q_i;  dV_j += Σ_i p_ij dOut_i.
 // A task is one kv-head of one tree of segments, walked in table order by one thread: keys of a shared prompt gather
-// their gradients from all children in that order, whatever the number of threads. Queries go W at a time, across lanes.
+// their gradients from all children in that order, whatever the number of threads. Where that leaves threads idle, a task is
+// one segment of the tree: its own queries' dQ, and its keys' dK and dV from its queries and its descendants', in the same
+// order; scores of keys that children share are then computed twice. Queries go W at a time, across lanes.
 #include "attention.h"
 
 namespace reckon {
@@ -79,8 +81,15 @@ struct KeyTile {
   }
 };
 
+// What of a block of queries is asked for: dK and dV of keys in links keysFrom … keysTo − 1 of the chain, and dQ.
+struct Part {
+  int64_t keysFrom, keysTo;
+  bool dQ;
+};
+
 // Head h of `count` ≤ W queries at rows row, row + stride, … and consecutive positions of the chain.
-static void gradientLanes(const AttentionGradient& x, int64_t h, int64_t row, int64_t stride, int64_t position, int count) {
+static void gradientLanes(const AttentionGradient& x, int64_t h, int64_t row, int64_t stride, int64_t position, int count,
+                          const Part& part) {
   const AttentionShape& shape = x.shape;
   const int64_t at = row * shape.queryWidth() + h * shape.headDim, column = shape.kvHead(h) * shape.headDim;
   const int64_t queryStride = stride * shape.queryWidth();
@@ -96,7 +105,7 @@ static void gradientLanes(const AttentionGradient& x, int64_t h, int64_t row, in
   const Vec lse = load(lses), along = load(alongs);
   transposeRows(x.q + at, queryStride, count, shape.headDim, x.queries);
   transposeRows(x.dOut + at, queryStride, count, shape.headDim, x.upstream);
-  for (int64_t c = 0; c < x.chain.depth; c++) {
+  for (int64_t c = part.dQ ? 0 : part.keysFrom; c < (part.dQ ? x.chain.depth : part.keysTo); c++) {
     const Link& link = x.chain.links[c];
     const auto finish = [&](int64_t key, Vec dots, Vec dP) {
       const int64_t ahead = link.base + key - position;  // hidden from the queries in lanes below `ahead`
@@ -113,8 +122,10 @@ static void gradientLanes(const AttentionGradient& x, int64_t h, int64_t row, in
     for (; key + 4 <= seen; key += 4) dotPairs<4>(x.queries, x.upstream, k, v, link.stride, key, shape.headDim, finish);
     for (; key < seen; key++) dotPairs<1>(x.queries, x.upstream, k, v, link.stride, key, shape.headDim, finish);
   }
-  weighChain(x.chain, position, count, shape.headDim, x.dScores, ones, x.k + column, x.dQ + at, queryStride);
-  for (int64_t c = 0; c < x.chain.depth; c++) {
+  if (part.dQ) {
+    weighChain(x.chain, position, count, shape.headDim, x.dScores, ones, x.k + column, x.dQ + at, queryStride);
+  }
+  for (int64_t c = part.keysFrom; c < part.keysTo; c++) {
     const Link& link = x.chain.links[c];
     const int64_t seen = x.chain.seen(c, position + count - 1);
     const auto addTo = [&](int64_t key, auto size) {
@@ -128,6 +139,35 @@ static void gradientLanes(const AttentionGradient& x, int64_t h, int64_t row, in
     for (; key + keyTile <= seen; key += keyTile) addTo(key, Tile<keyTile>());
     for (; key < seen; key++) addTo(key, Tile<1>());
   }
+}
+
+// `part` of all queries of the segment whose chain is x.chain, for the heads that read kvHead.
+static void gradientSegment(const AttentionGradient& x, const Segment& segment, int64_t kvHead, const Part& part) {
+  const int64_t base = x.chain.links[x.chain.depth - 1].base;
+  for (int64_t h = 0; h < x.shape.heads; h++) {
+    if (x.shape.kvHead(h) != kvHead) continue;
+    for (int64_t i = 0; i < segment.queryCount; i += W) {
+      const int64_t left = segment.queryCount - i;
+      gradientLanes(x, h, segment.query(i), segment.stride, base + i, left < W ? static_cast<int>(left) : W, part);
+    }
+  }
+}
+
+static void zeroKeys(const AttentionGradient& x, const Link& link, int64_t kvHead) {
+  const int64_t column = kvHead * x.shape.headDim;
+  for (int64_t j = 0; j < link.keys; j++) {
+    forVectors(x.shape.headDim, [&](int64_t d, int lanes) {
+      store(x.dK + link.at + j * link.stride + column + d, zero(), lanes);
+      store(x.dV + link.at + j * link.stride + column + d, zero(), lanes);
+    });
+  }
+}
+
+// Which link of a chain of `depth` the segment `ancestor` is for queries of segment s; −1 when it is none.
+static int64_t linkOf(const AttentionShape& shape, int64_t s, int64_t ancestor, int64_t depth) {
+  int64_t c = depth - 1;
+  for (; s > ancestor; s = shape.segments[s].parent) c--;
+  return s == ancestor ? c : -1;
 }
 
 void attentionBackward(const Arguments& a, Thread& thread) {
@@ -175,25 +215,24 @@ void attentionBackward(const Arguments& a, Thread& thread) {
     thread.barrier();
   }
 
-  thread.share(trees * shape.kvHeads, 1, [&](int64_t task, int64_t) {
-    const int64_t kvHead = task % shape.kvHeads, column = kvHead * shape.headDim;
-    for (int64_t s = roots[task / shape.kvHeads]; s >= 0; s = next[s]) {
-      const Segment& segment = shape.segments[s];
+  if (trees * shape.kvHeads >= thread.count) {
+    thread.share(trees * shape.kvHeads, 1, [&](int64_t task, int64_t) {
+      const int64_t kvHead = task % shape.kvHeads;
+      for (int64_t s = roots[task / shape.kvHeads]; s >= 0; s = next[s]) {
+        x.chain = chainOf(shape, s, links);
+        zeroKeys(x, links[x.chain.depth - 1], kvHead);
+        gradientSegment(x, shape.segments[s], kvHead, {0, x.chain.depth, true});
+      }
+    }, false);
+    return;
+  }
+  thread.share(count * shape.kvHeads, 1, [&](int64_t task, int64_t) {
+    const int64_t own = task / shape.kvHeads, kvHead = task % shape.kvHeads;
+    for (int64_t s = own; s >= 0; s = next[s]) {
       x.chain = chainOf(shape, s, links);
-      const Link& own = links[x.chain.depth - 1];
-      for (int64_t j = 0; j < own.keys; j++) {
-        forVectors(shape.headDim, [&](int64_t d, int lanes) {
-          store(x.dK + own.at + j * own.stride + column + d, zero(), lanes);
-          store(x.dV + own.at + j * own.stride + column + d, zero(), lanes);
-        });
-      }
-      for (int64_t h = 0; h < shape.heads; h++) {
-        if (shape.kvHead(h) != kvHead) continue;
-        for (int64_t i = 0; i < segment.queryCount; i += W) {
-          const int64_t left = segment.queryCount - i;
-          gradientLanes(x, h, segment.query(i), segment.stride, own.base + i, left < W ? static_cast<int>(left) : W);
-        }
-      }
+      const int64_t c = linkOf(shape, s, own, x.chain.depth);
+      if (s == own) zeroKeys(x, links[c], kvHead);
+      if (c >= 0) gradientSegment(x, shape.segments[s], kvHead, {c, c + 1, s == own});
     }
   }, false);
 }
