@@ -30,7 +30,7 @@ export class SavedCheckpoints {
 export function explainDivergence(
   error: TrainingError,
   stage: SupervisedStage | RlStage,
-  done: number,
+  step: number,
   { latest, good }: SavedCheckpoints,
 ): TrainingError {
   const kept = good !== null && existsSync(good) ? good : null;
@@ -40,7 +40,7 @@ export function explainDivergence(
     ? `a finite loss followed it, so the last good checkpoint is ${kept}`
     : "no checkpoint is known to be good";
   return new TrainingError(
-    `stage ${stage.name}, step ${done + 1}: ${error.message}; ${doubtful}${named}. Try a lower learningRate ` +
+    `stage ${stage.name}, step ${step}: ${error.message}; ${doubtful}${named}. Try a lower learningRate ` +
       `(now ${stage.learningRate}), more warmupSteps (${stage.warmupSteps}) or a smaller maxGradNorm (${stage.maxGradNorm})`,
     { cause: error },
   );

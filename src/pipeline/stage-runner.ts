@@ -79,6 +79,8 @@ export async function runTrainingStage(
   const validating = () => context.validation.length > 0 && due(progress.step, recipe.validation.every, stage.steps);
   /** What each step since the last checkpoint says of it, higher is better. */
   let outcomes: number[] = [];
+  /** Steps that are done with, their checkpoint included. */
+  let whole = progress.step;
 
   const save = async () => {
     await checkWeights(policy);
@@ -112,6 +114,7 @@ export async function runTrainingStage(
       emit({ type: "warning", time: Date.now(), stage: stage.name, step: progress.step, message });
     const stopping = context.stopRequested() && progress.step < stage.steps;
     if (stopping || validating() || due(progress.step, recipe.checkpoints.every, stage.steps)) await save();
+    whole = progress.step;
     if (stopping) status = "stopped";
     return stopping ? "stop" : "go on";
   };
@@ -119,7 +122,7 @@ export async function runTrainingStage(
   try {
     await train(context, stage, { reference, optimizer, firstStep: progress.step }, afterStep);
   } catch (error) {
-    throw error instanceof TrainingError ? explainDivergence(error, stage, progress.step, saved) : error;
+    throw error instanceof TrainingError ? explainDivergence(error, stage, whole + 1, saved) : error;
   } finally {
     optimizer.close();
     if (reference) closePolicy(reference);
@@ -201,5 +204,5 @@ async function checkWeights({ device, parameters, stepScope }: Policy): Promise<
   device.enqueue("sumSquares", { x: parameters.values, out, count: parameters.length });
   const [sum] = await device.read(out);
   stepScope.end();
-  if (!Number.isFinite(sum)) throw new TrainingError(`the sum of the squared weights is ${sum} after this step`);
+  if (!Number.isFinite(sum)) throw new TrainingError(`the sum of the squared weights is ${sum}`);
 }
