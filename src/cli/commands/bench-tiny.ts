@@ -19,7 +19,7 @@ export function benchTinyCommand(): Command {
   const command = new Command("tiny")
     .summary("time a GRPO step of a small dense model")
     .description(
-      "Time GRPO steps of a Llama of 0.53 M parameters: 32 prompts × 4 completions of 32 tokens, all forced to full length,\n" +
+      "Time GRPO steps of a Llama of 0.53 M parameters: 32 prompts × 4 completions of 32 tokens, all forced to full length, " +
         "every weight trained. Figures are medians over steps.",
     )
     .option("--steps <n>", "steps to time, after one that is not", wholeNumber(1, 100_000), 20)

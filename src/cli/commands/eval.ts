@@ -34,7 +34,7 @@ export function evalCommand(): Command {
   const command = new Command("eval")
     .summary("measure a model on held-out problems")
     .description(
-      "Measure a model, greedily, on held-out problems of the task in its config.json. The same seed and n are the same\n" +
+      "Measure a model, greedily, on held-out problems of the task in its config.json. The same seed and n are the same " +
         "problems; training never saw one of them.",
     );
   addModel(command)

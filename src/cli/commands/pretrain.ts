@@ -29,7 +29,7 @@ export function pretrainCommand(): Command {
   const command = new Command("pretrain")
     .summary("train a fresh model on worked solutions")
     .description(
-      "Train a fresh model on a fixed set of worked solutions, measure it, write a report: the supervised stage of a recipe\n" +
+      "Train a fresh model on a fixed set of worked solutions, measure it, write a report: the supervised stage of a recipe " +
         "alone. What no option changes is as in the recipe.",
     )
     .addOption(

@@ -34,8 +34,8 @@ export function rlCommand(): Command {
   const command = new Command("rl")
     .summary("improve a model by GRPO on correctness")
     .description(
-      "Improve a model by GRPO on problems of which only the answer is known, measure it, write a report: the rl stage of a\n" +
-        "recipe alone. Problems are those of the model's own task, unless --recipe names others. What no option changes is\n" +
+      "Improve a model by GRPO on problems of which only the answer is known, measure it, write a report: the rl stage of a " +
+        "recipe alone. Problems are those of the model's own task, unless --recipe names others. What no option changes is " +
         "as in the recipe.",
     )
     .option("--model <dir>", "directory of a model or of a finished run (default: pretrain in --out)")

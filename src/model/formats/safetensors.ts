@@ -34,7 +34,6 @@ const MAX_HEADER_BYTES = 100_000_000;
  *
  * @param tensors by name; a Map will do
  * @param metadata text by name
- * @param options.lastGood the checkpoint that is intact if this write fails, named in the error
  * @throws CheckpointError when data does not fit its dtype and shape, a name comes twice, or the disk is full
  * @see https://github.com/huggingface/safetensors (format)
  */
@@ -42,7 +41,6 @@ export function writeSafetensors(
   path: string,
   tensors: Iterable<readonly [string, SafetensorsTensor]>,
   metadata: Readonly<Record<string, string>> = {},
-  options: { lastGood?: string | null } = {},
 ): void {
   const list = [...tensors];
   const seen = new Set<string>();
@@ -70,7 +68,7 @@ export function writeSafetensors(
   header.copy(padded);
   const length = Buffer.alloc(8);
   length.writeBigUInt64LE(BigInt(padded.length));
-  writeFileAtomic(path, parts(length, padded, list), options);
+  writeFileAtomic(path, parts(length, padded, list));
 }
 
 function* parts(length: Buffer, header: Buffer, tensors: readonly (readonly [string, SafetensorsTensor])[]) {
