@@ -25,7 +25,7 @@ export function digitsFromLeast(magnitude: bigint): number[] {
 }
 
 /** `value` as the right operand of `operator`: a sign is bracketed, and a fraction too where `/` would bind wrongly. */
-export function rightOperand(operator: string, value: Rational): string {
+function rightOperand(operator: string, value: Rational): string {
   const text = formatRational(value);
   const sum = operator === "+" || operator === "-";
   return value.numerator < 0n || (!sum && value.denominator !== 1n) ? `(${text})` : text;
