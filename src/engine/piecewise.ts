@@ -1,3 +1,4 @@
+import { ConfigError } from "../base/errors.ts";
 import type { DeviceBuffer } from "./device.ts";
 import type { KernelArguments, KernelName } from "./kernels.ts";
 import type { Scope } from "./scope.ts";
@@ -96,9 +97,16 @@ export class PiecewiseTape extends Tape {
     return this.wholeOf.get(x) ?? x;
   }
 
-  /** A recording tape on which the same model call, over all rows so far, finds its activations already computed. */
+  /**
+   * A recording tape on which the same model call, over all rows so far, finds its activations already computed.
+   *
+   * @throws ConfigError when not all activations were kept
+   */
   adopt(): Tape {
-    if (this.keeping !== "all") throw new Error("only a tape that keeps all activations can be adopted");
+    if (this.keeping !== "all")
+      throw new ConfigError(
+        'adopt: expected a rollout that kept its activations, got keys alone; sample with keeping "all"',
+      );
     this.pieceScope.end();
     return new AdoptedTape(this.stepScope, this.wholes, this.filled);
   }

@@ -45,6 +45,7 @@ export const mathFormerSizes = {
   large: { width: 768, heads: 8, feedForward: 3072, layers: 8 },
 } as const;
 
+/** Name of one of them. */
 export type MathFormerSize = keyof typeof mathFormerSizes;
 
 /** What a recipe may say of a MathFormer; what it leaves out comes from `size`. */

@@ -1,3 +1,4 @@
+import { ShapeError } from "../base/errors.ts";
 import type { Policy } from "../model/policy.ts";
 import type { ScoredGroup } from "../records/attempt.ts";
 import type { Prompt } from "../records/problem.ts";
@@ -32,7 +33,8 @@ export interface GrpoRun {
  * Which prompts a step sees, and every random number of its sampling, depend on the seed and the step alone.
  *
  * @param afterStep called after each step, with its metrics; see `grpoMetrics`
- * @throws ConfigError when a sampling option is out of range or a reward weight names no part; DataError without prompts
+ * @throws ConfigError when a sampling option is out of range or a reward weight names no part; DataError without prompts;
+ * ShapeError when `advantages` returns another shape than it was given
  * @throws TrainingError when the loss or the gradient is not finite; weights are those of the last update then, and no
  * step is left open
  * @see arXiv:2402.03300
@@ -115,6 +117,11 @@ function scoreGroups(
     return { prompt, attempts, parts, rewards: parts.map((named) => weighReward(named, options.rewardWeights)) };
   });
   const advantages = options.advantages(graded.map(({ rewards }) => rewards));
+  for (const [p, { rewards }] of graded.entries())
+    if (advantages[p]?.length !== rewards.length)
+      throw new ShapeError(
+        `advantages: expected one number for each reward, ${rewards.length} for prompt ${p}, got ${advantages[p]?.length ?? "none"}`,
+      );
   return graded.map((group, p) => ({ ...group, advantages: advantages[p] }));
 }
 

@@ -14,7 +14,7 @@ export interface StageProgress {
   step: number;
   /** Updates the optimizer has done. */
   updates: number;
-  /** Tokens trained or sampled so far in the stage. */
+  /** Prompt and completion tokens so far in the stage, as `StepReport.tokens` counts them: TRL's num_tokens. */
   tokens: number;
   /** Time spent training so far in the stage. */
   seconds: number;

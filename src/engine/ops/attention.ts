@@ -4,6 +4,7 @@ import type { Tape, Tensor } from "../tape.ts";
 /** i32 columns of a segment row: queryStart, queryCount, keyStart, keysBefore, parent, stride. */
 export const segmentColumns = 6;
 
+/** Sizes of an attention layer; heads / kvHeads query heads share each head of keys and values. */
 export interface AttentionShape {
   heads: number;
   kvHeads: number;

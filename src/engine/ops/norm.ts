@@ -1,10 +1,13 @@
+import { ShapeError } from "../../base/errors.ts";
 import type { Parameter, Tape, Tensor } from "../tape.ts";
 
 /**
  * Layer normalization: y = (x − mean) / sqrt(var + eps) · gain (+ bias), population variance. Keeps mean and 1/std.
  *
  * @param x f32 [T, D]
+ * @param options gain and bias: f32 [D]; eps: added to the variance
  * @returns [T, D]
+ * @throws ShapeError when gain or bias is not as long as a row
  * @see arXiv:1607.06450
  */
 export function layerNorm(
@@ -14,6 +17,7 @@ export function layerNorm(
 ): Tensor {
   const { rows, width } = x;
   const { device } = tape;
+  requireRowLength("layerNorm", width, gain, bias);
   const y = tape.tensor(rows, width);
   const mean = tape.tensor(rows, 1);
   const rstd = tape.tensor(rows, 1);
@@ -50,12 +54,15 @@ export function layerNorm(
  * Root-mean-square normalization: y = x / sqrt(mean(x²) + eps) · gain. Keeps 1/rms.
  *
  * @param x f32 [T, D]
+ * @param options gain: f32 [D]; eps: added to the mean square
  * @returns [T, D]
+ * @throws ShapeError when gain is not as long as a row
  * @see arXiv:1910.07467 eq. 4; eps is our addition
  */
 export function rmsNorm(tape: Tape, x: Tensor, { gain, eps }: { gain: Parameter; eps: number }): Tensor {
   const { rows, width } = x;
   const { device } = tape;
+  requireRowLength("rmsNorm", width, gain);
   const y = tape.tensor(rows, width);
   const rstd = tape.tensor(rows, 1);
   tape.forward("rmsNorm", { x: x.buffer, gain: gain.buffer, y: y.buffer, rstd: rstd.buffer, rows, width, eps });
@@ -73,4 +80,12 @@ export function rmsNorm(tape: Tape, x: Tensor, { gain, eps }: { gain: Parameter;
     });
   });
   return y;
+}
+
+function requireRowLength(operation: string, width: number, ...learned: (Parameter | null)[]): void {
+  for (const one of learned)
+    if (one && one.buffer.length !== width)
+      throw new ShapeError(
+        `${operation}: ${one.name} must have the ${width} elements of a row, got ${one.buffer.length}`,
+      );
 }

@@ -5,7 +5,7 @@ import type { Parameter, Tape, Tensor } from "../tape.ts";
  * y[t] = scale · table[tokens[t]].
  *
  * @param table f32 [V, D]
- * @param tokens i32 [T]
+ * @param options tokens: i32 [T], each below V (`uploadRows` checks them); scale: multiplies every row
  * @returns [T, D]
  */
 export function embed(
@@ -24,7 +24,11 @@ export function embed(
   return y;
 }
 
-/** y[r] = x[index[r]]; index (i32 [R]) may repeat, its rows' gradients then add up in order of r. */
+/**
+ * y[r] = x[index[r]]: [T, D] → [R, D].
+ *
+ * @param index i32 [R], each below T; may repeat, its rows' gradients then add up in order of r
+ */
 export function gatherRows(tape: Tape, x: Tensor, index: DeviceBuffer): Tensor {
   const rows = index.length;
   const { width } = x;
