@@ -1,4 +1,5 @@
 import { describe, expect, it } from "vitest";
+import { ConfigError } from "../base/errors.ts";
 import { openReferenceDevice } from "../engine/devices/reference/device.ts";
 import { Tape } from "../engine/tape.ts";
 import { type DecoderConfig, mathFormer } from "../model/config.ts";
@@ -81,4 +82,54 @@ describe.each(Object.entries(shapes))("rollout, %s", (_, config) => {
     policy.stepScope.end();
     expect(alone.attempts[0].map(({ tokens }) => tokens)).toEqual(together.attempts[1].map(({ tokens }) => tokens));
   });
+
+  it("counts the experts of every row, the slots of the rows adding up", async () => {
+    const policy = createPolicy(openReferenceDevice(), config, { seed: 2, trained: false });
+    const { experts, rowCount } = await sampleAttempts(policy, prompts, { ...options, keeping: "keys" });
+    expect(experts.length).toBe(config.experts > 0 ? config.layers : 0);
+    for (const { counts } of experts)
+      expect(counts.reduce((sum, count) => sum + count, 0)).toBe(rowCount * config.activeExperts);
+  });
+});
+
+describe("sampleAttempts refuses", () => {
+  const sample = (over: object, list = prompts, config = shapes.llama) =>
+    sampleAttempts(createPolicy(openReferenceDevice(), config, { seed: 2, trained: false }), list, {
+      ...options,
+      ...over,
+    });
+
+  it("options that are out of range, all at once", async () => {
+    await expect(sample({ maxNewTokens: 1.5, temperature: -0.1, topK: -1, topP: 1.1 })).rejects.toThrow(
+      /maxNewTokens: .* 1\.5; temperature: .* -0\.1; topK: .* -1; topP: .* 1\.1/,
+    );
+    await expect(sample({ topP: 0 })).rejects.toThrow(ConfigError);
+    await expect(sample({ group: 0 })).rejects.toThrow(/group: expected a whole number from 1/);
+  });
+
+  it("prompts that do not fit the model", async () => {
+    await expect(sample({}, [[1], [2, 6]])).rejects.toThrow(/every token must be in \[0, 6\), got 6/);
+    await expect(sample({}, [[1], []])).rejects.toThrow(/prompt 1 is empty/);
+    const short = { ...shapes.llama, maxPositions: 10 };
+    await expect(sample({}, [[1, 2]], short)).rejects.toThrow(/prompt 0 of 2 tokens and maxNewTokens 9/);
+    expect((await sample({}, [[1]], short)).tokenCount).toBeGreaterThan(0);
+  });
+
+  it("to adopt a rollout that kept only keys", async () => {
+    const rollout = await sample({ keeping: "keys" });
+    expect(() => rollout.adopt([0])).toThrow(/sample with keeping "all"/);
+  });
+});
+
+it("needs no more than an end token and a length", async () => {
+  const policy = createPolicy(openReferenceDevice(), shapes.mathformer, { seed: 2, trained: false });
+  const brief = await sampleAttempts(policy, prompts, { eosId: 0, maxNewTokens: 5 });
+  policy.stepScope.end();
+  const long = await sampleAttempts(policy, prompts, {
+    ...options,
+    ...{ group: 1, seed: 0, streams: [0, 1], maxNewTokens: 5, keeping: "keys" as const },
+  });
+  expect(brief.attempts.map((group) => group.map(({ tokens }) => tokens))).toEqual(
+    long.attempts.map((group) => group.map(({ tokens }) => tokens)),
+  );
 });

@@ -1,0 +1,26 @@
+import { expect, it } from "vitest";
+import { arithmeticTask } from "./arithmetic-task.ts";
+import { parseRecipe } from "./parse-recipe.ts";
+
+const { task: settings } = parseRecipe("name: a\nstages: [{ kind: eval, name: none }]");
+
+it("grades further parts beside its own; of one name the last counts", () => {
+  const { grading, tokenizer, prompts } = arithmeticTask(settings, {
+    rewards: [
+      ({ tokens }) => ({ length: tokens.length, format: 0.5 }),
+      (_, problem) => ({ asked: problem.question.length }),
+    ],
+  });
+  const [prompt] = prompts("test", 1, 0);
+  const text = `<answer>${prompt.problem.answer}<eos>`;
+  const attempt = { tokens: tokenizer.encode(text), logps: new Float32Array(), stop: "eos" as const, text };
+  const parts = grading.grade(attempt, prompt);
+  expect(parts).toEqual({
+    correct: 1,
+    format: 0.5,
+    steps: null,
+    length: attempt.tokens.length,
+    asked: prompt.problem.question.length,
+  });
+  expect(arithmeticTask(settings).grading.grade(attempt, prompt)).toEqual({ correct: 1, format: 1, steps: null });
+});
