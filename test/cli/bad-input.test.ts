@@ -11,6 +11,7 @@ import {
 } from "node:fs";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { readEvents, secondsSpent } from "../../src/runs/run-reader.ts";
 import { compileTimeoutMs, type Ended, InstalledReckon, lastLine } from "./reckon.ts";
 
 let reckon: InstalledReckon;
@@ -168,6 +169,30 @@ test("a truncated checkpoint stops a resume; deleting it goes back to the one be
   const mended = await reckon.run([...diverging, "--resume"]);
   expect(mended.stderr).toContain("going on after step 2 of sft");
   expect(mended.code).toBe(0);
+});
+
+test("a run does not go on from another model than the one it started from", async () => {
+  cpSync(at("runs/good/final"), at("start"), { recursive: true });
+  const text = recipe("further")
+    .replace("kind: pretrain", "kind: sft")
+    .replace(/model: .*/, "model: { from: start }");
+  reckon.write("further.yaml", text);
+  expect((await reckon.run(["run", "further.yaml"])).code).toBe(0);
+  rmSync(at("runs/further/final"), { recursive: true });
+  const events = at("runs/further/events.jsonl");
+  writeFileSync(events, readFileSync(events, "utf8").replace(/.*"run-end".*\n/, ""));
+  copyFileSync(at("runs/good/checkpoints/sft-3/model.safetensors"), at("start/model.safetensors"));
+  const resume = ["run", "further.yaml", "--resume", "--json"];
+  expectError(
+    await reckon.run(resume),
+    1,
+    /expected the model it started from, sha256 \w{64}, at start; found another/,
+  );
+  copyFileSync(at("runs/good/final/model.safetensors"), at("start/model.safetensors"));
+  const before = secondsSpent(at("runs/further"));
+  expect((await reckon.run(resume)).code).toBe(0);
+  const end = readEvents(at("runs/further")).at(-1);
+  expect(end?.type === "run-end" && end.seconds > before && before > 0).toBe(true);
 });
 
 test("a loss that is not finite stops the run and keeps its checkpoints", async () => {
