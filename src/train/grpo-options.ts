@@ -1,4 +1,5 @@
 import { groupAdvantages } from "../advantage/group.ts";
+import { ConfigError } from "../base/errors.ts";
 import { grpoLoss } from "../loss/grpo.ts";
 import type { Loss } from "../loss/token-batch.ts";
 import { completeSampling, type SamplingOptions } from "../rollout/sampling.ts";
@@ -44,20 +45,28 @@ export type CompleteGrpoOptions = Required<Omit<GrpoTrainingOptions, "sampling">
 const defaultLoss: Loss = (batch, whole) =>
   grpoLoss(batch, { clipLow: 0.2, clipHigh: 0.28, beta: 0.001, entropyBonus: 0, aggregation: "dapo" }, whole);
 
-/** Fills in what was left out. @throws ConfigError when a sampling option is out of range */
+/**
+ * Fills in what was left out.
+ *
+ * @throws ConfigError when a count is not a whole number from 1, or a sampling option is out of range
+ */
 export function completeGrpoOptions(options: GrpoTrainingOptions): CompleteGrpoOptions {
+  const { promptsPerStep = 32, group = 8, updatesPerRollout = 1, microBatchTokens = 8192 } = options;
+  const counts = { promptsPerStep, group, updatesPerRollout, microBatchTokens };
+  const wrong = Object.entries(counts).filter(([, value]) => !Number.isInteger(value) || value < 1);
+  if (wrong.length > 0)
+    throw new ConfigError(
+      `GRPO: ${wrong.map(([name, value]) => `${name}: expected a whole number from 1, got ${value}`).join("; ")}`,
+    );
   return {
-    loss: defaultLoss,
-    advantages: (rewards_PG) => groupAdvantages(rewards_PG, { scale: "group" }),
-    promptsPerStep: 32,
-    group: 8,
-    updatesPerRollout: 1,
-    microBatchTokens: 8192,
-    balanceCoefficient: 0.01,
-    rewardWeights: { correct: 1 },
-    seed: 0,
-    peakFlops: null,
-    ...options,
+    ...counts,
+    schedule: options.schedule,
     sampling: completeSampling(options.sampling),
+    loss: options.loss ?? defaultLoss,
+    advantages: options.advantages ?? ((rewards_PG) => groupAdvantages(rewards_PG, { scale: "group" })),
+    balanceCoefficient: options.balanceCoefficient ?? 0.01,
+    rewardWeights: options.rewardWeights ?? { correct: 1 },
+    seed: options.seed ?? 0,
+    peakFlops: options.peakFlops ?? null,
   };
 }

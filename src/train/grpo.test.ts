@@ -228,6 +228,11 @@ describe("trainGrpo", () => {
   it("refuses sampling options that mean nothing, and an empty list of prompts", async () => {
     const odd = settings({ sampling: { maxNewTokens: 0, temperature: -1, topK: 1.5, topP: 0 } });
     await expect(train(newRun(), firstIsThree, odd)).rejects.toThrow(/maxNewTokens.*temperature.*topK.*topP/);
+    await expect(train(newRun(), firstIsThree, settings({ group: 0, updatesPerRollout: 0.5 }))).rejects.toThrow(
+      /group: expected a whole number from 1, got 0; updatesPerRollout: .* 0\.5/,
+    );
+    const short = settings({ advantages: () => [[1]] });
+    await expect(train(newRun(), firstIsThree, short)).rejects.toThrow(/expected one number for each reward, 6 for/);
     await expect(trainGrpo(newRun(), [], firstIsThree, settings(), async () => "go on")).rejects.toThrow(
       /at least one prompt/,
     );
