@@ -142,7 +142,15 @@ const reinforcement: readonly Curve[] = [
 ];
 
 /** Logged for bookkeeping, drawn nowhere: a counter, and numbers other charts hold. */
-const undrawn = new Set(["num_tokens", "step_time", "rollout/seconds", "update/seconds", "reward_std", "epoch"]);
+const undrawn = new Set([
+  "num_tokens",
+  "step_time",
+  "rollout/seconds",
+  "score/seconds",
+  "update/seconds",
+  "reward_std",
+  "epoch",
+]);
 const mostOthers = 24;
 
 const toSpec = (curve: Curve, metrics: ReadonlyMap<string, Point[]>, limit: number): LineChartSpec => {
