@@ -12,7 +12,7 @@ namespace {
 
 // From here on memory is mapped, so that the system has it back as soon as it is released.
 constexpr size_t kMapped = size_t{1} << 20;
-constexpr size_t kHuge = kMapped;
+constexpr size_t kHuge = size_t{4} << 20;
 constexpr size_t kHugePage = size_t{2} << 20;
 
 size_t roundUp(size_t bytes, size_t unit) { return (bytes + unit - 1) / unit * unit; }
@@ -22,17 +22,13 @@ size_t wholePages(size_t bytes) {
   return roundUp(bytes, page);
 }
 
-// A whole number of huge pages, so that no tail is left to small ones: a step walks tens of megabytes, more than the
-// address caches hold in small pages.
-size_t hugePages(size_t bytes) { return roundUp(wholePages(bytes), kHugePage); }
-
 void* map(size_t bytes) {
   void* memory = mmap(nullptr, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
   return memory == MAP_FAILED ? nullptr : memory;
 }
 
 void* mapHuge(size_t bytes) {
-  const size_t length = hugePages(bytes);
+  const size_t length = wholePages(bytes);
   char* start = static_cast<char*>(map(length + kHugePage));
   if (!start) return nullptr;
   const size_t lead = roundUp(reinterpret_cast<uintptr_t>(start), kHugePage) - reinterpret_cast<uintptr_t>(start);
@@ -60,7 +56,7 @@ void* reserve(size_t bytes) {
 void release(void* memory, size_t bytes) {
   if (!memory) return;
   if (bytes >= kHuge) {
-    munmap(memory, hugePages(bytes));
+    munmap(memory, wholePages(bytes));
   } else if (bytes >= kMapped) {
     munmap(memory, bytes);
   } else {
