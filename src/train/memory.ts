@@ -7,8 +7,7 @@ import type { Prompt } from "../records/problem.ts";
 export function activationsPerRow(config: DecoderConfig): number {
   const { width, layers, heads, kvHeads, headDim, feedForward, experts, activeExperts } = config;
   const norms = 2 * (width + 2);
-  const rotated = config.positions === "rotary" ? 2 : 1;
-  const attention = headDim * (heads * (1 + rotated) + kvHeads * (1 + rotated)) + heads + width;
+  const attention = 2 * headDim * (heads + kvHeads) + heads + width;
   const inner = feedForward * (config.activation === "swiglu" ? 3 : 2);
   const block = experts > 0 ? activeExperts * (inner + 2 * width) + experts : inner;
   return width + layers * (norms + attention + block + width) + (config.finalNorm ? width + 2 : 0);

@@ -9,10 +9,11 @@ export interface RotaryTable {
 
 /**
  * Rotary positions, half-split layout (Hugging Face): each head's pair (i, i + headDim/2) turns by position · θ^(−2i/headDim).
+ * Turns x itself, and on the way back its gradient: a rotation needs nothing kept.
  *
- * @param x f32 [T, H·headDim]
+ * @param x f32 [T, H·headDim], overwritten; nothing else may have read it
  * @param positions i32 [T]
- * @returns [T, H·headDim]
+ * @returns x
  * @see arXiv:2104.09864
  */
 export function rotary(
@@ -20,13 +21,11 @@ export function rotary(
   x: Tensor,
   { table, positions, headDim }: { table: RotaryTable; positions: DeviceBuffer; headDim: number },
 ): Tensor {
-  const y = tape.tensor(x.rows, x.width);
   const shared = { cos: table.cos, sin: table.sin, positions, rows: x.rows, heads: x.width / headDim, headDim };
-  tape.forward("rotary", { x: x.buffer, y: y.buffer, ...shared, direction: 1 });
+  tape.forward("rotary", { x: x.buffer, y: x.buffer, ...shared, direction: 1 });
   tape.push(() => {
-    const dY = y.gradient;
-    if (!dY) return;
-    tape.contribute(x, (dX) => tape.device.enqueue("rotary", { x: dY, y: dX, ...shared, direction: -1 }));
+    const { gradient } = x;
+    if (gradient) tape.device.enqueue("rotary", { x: gradient, y: gradient, ...shared, direction: -1 });
   });
-  return y;
+  return x;
 }
