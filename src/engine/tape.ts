@@ -29,6 +29,8 @@ export class Tape {
   readonly scope: Scope;
   readonly recording: boolean;
   protected backwards: (() => void)[] = [];
+  /** Buffers of gradients that have been gone through, by length. */
+  private readonly spent = new Map<number, DeviceBuffer[]>();
 
   constructor(scope: Scope, options: { recording: boolean }) {
     this.device = scope.device;
@@ -61,15 +63,28 @@ export class Tape {
     return x;
   }
 
-  /** Remembers how to back-propagate the op that just ran; ignored when not recording. */
+  /** Remembers a step of the way back; ignored when not recording. */
   push(backward: () => void): void {
     if (this.recording) this.backwards.push(backward);
+  }
+
+  /**
+   * Remembers how to go back through the op that made `y`: called with y's gradient, unless nothing reached it. The
+   * gradient's memory is taken back afterwards, and serves the next tensor of its size while it is still in the cache.
+   */
+  onGradient(y: Tensor, backward: (dY: DeviceBuffer) => void): void {
+    this.push(() => {
+      if (!y.gradient) return;
+      backward(y.gradient);
+      if (y.gradient) this.release(y.gradient);
+      y.gradient = null;
+    });
   }
 
   /** The gradient buffer of `x`; `fresh` when its contents are undefined and must be overwritten. */
   claim(x: Tensor): { gradient: DeviceBuffer; fresh: boolean } {
     if (x.gradient) return { gradient: x.gradient, fresh: false };
-    x.gradient = this.scope.temporary("f32", x.rows * x.width);
+    x.gradient = this.take(x.rows * x.width);
     return { gradient: x.gradient, fresh: true };
   }
 
@@ -90,20 +105,35 @@ export class Tape {
       return;
     }
     const count = x.rows * x.width;
-    const addition = this.scope.temporary("f32", count);
+    const addition = this.take(count);
     overwrite(addition);
     this.device.enqueue("addScaled", { x: addition, out: gradient, count, scale: 1 });
+    this.release(addition);
   }
 
-  /** Adds `gradient` to that of `x`; takes the buffer over when `x` has none yet (the caller must be done with it). */
-  handOver(x: Tensor, gradient: DeviceBuffer): void {
-    if (x.gradient === null) x.gradient = gradient;
-    else this.device.enqueue("addScaled", { x: gradient, out: x.gradient, count: x.rows * x.width, scale: 1 });
+  /** Adds y's gradient to that of `x`, which has y's shape: the buffer itself when `x` has none yet. y's is spent then. */
+  handOver(x: Tensor, y: Tensor): void {
+    if (!y.gradient) return;
+    if (x.gradient === null) {
+      x.gradient = y.gradient;
+      y.gradient = null;
+    } else this.device.enqueue("addScaled", { x: y.gradient, out: x.gradient, count: x.rows * x.width, scale: 1 });
   }
 
   /** Runs the remembered steps, last first, and forgets them. Outputs' gradients must be set before. */
   backward(): void {
     for (let i = this.backwards.length - 1; i >= 0; i--) this.backwards[i]();
     this.backwards = [];
+    this.spent.clear();
+  }
+
+  private take(length: number): DeviceBuffer {
+    return this.spent.get(length)?.pop() ?? this.scope.temporary("f32", length);
+  }
+
+  private release(buffer: DeviceBuffer): void {
+    const list = this.spent.get(buffer.length);
+    if (list) list.push(buffer);
+    else this.spent.set(buffer.length, [buffer]);
   }
 }

@@ -57,9 +57,7 @@ export function attention(
     maxKeys: segments.maxKeys,
   };
   tape.forward("attention", { ...shared, out: y.buffer, lse: lse.buffer });
-  tape.push(() => {
-    const dOut = y.gradient;
-    if (!dOut) return;
+  tape.onGradient(y, (dOut) => {
     tape.contribute(q, (dQ) =>
       tape.contribute(keys, (dK) =>
         tape.contribute(values, (dV) =>

@@ -39,9 +39,7 @@ export function linear(
     inner,
     outer,
   });
-  tape.push(() => {
-    const dY = y.gradient;
-    if (!dY) return;
+  tape.onGradient(y, (dY) => {
     if (weight.gradient)
       device.enqueue("linearBackwardWeight", { dY, x: x.buffer, dW: weight.gradient, rows, inner, outer });
     if (bias?.gradient) device.enqueue("columnSum", { x: dY, out: bias.gradient, rows, width: outer });
@@ -55,7 +53,7 @@ export function linear(
       outer,
       accumulate: fresh ? 0 : 1,
     });
-    if (residual) tape.handOver(residual, dY);
+    if (residual) tape.handOver(residual, y);
   });
   return y;
 }
@@ -93,9 +91,7 @@ export function groupedLinear(
     outer,
     experts,
   });
-  tape.push(() => {
-    const dY = y.gradient;
-    if (!dY) return;
+  tape.onGradient(y, (dY) => {
     if (weight.gradient)
       device.enqueue("groupedLinearBackwardWeight", {
         dY,

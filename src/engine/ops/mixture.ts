@@ -54,9 +54,7 @@ export function routeExperts(
       ? { probabilities: scope.temporary("f32", experts), fractions: scope.temporary("f32", experts) }
       : null;
   if (balance) tape.forward("moeBalance", { logits: logits.buffer, offsets, ...balance, ...sizes });
-  tape.push(() => {
-    const dWeights = weights.gradient;
-    if (!dWeights) return;
+  tape.onGradient(weights, (dWeights) => {
     tape.contribute(logits, (dLogits) => {
       device.enqueue("moeRouteBackward", { dWeights, weights: weights.buffer, expertIds, dLogits, ...sizes });
       if (balance)
@@ -79,10 +77,9 @@ export function dispatchRows(tape: Tape, x: Tensor, routing: Routing): Tensor {
   const { rows, active, order, inverse } = routing;
   const y = tape.tensor(rows * active, width);
   tape.forward("moeGather", { x: x.buffer, order, out: y.buffer, rows, width, active });
-  tape.push(() => {
-    if (!y.gradient) return;
+  tape.onGradient(y, (dOut) => {
     tape.device.enqueue("moeGatherBackward", {
-      dOut: y.gradient,
+      dOut,
       inverse,
       dX: tape.claimZeroed(x),
       rows,
@@ -105,13 +102,11 @@ export function combineRows(
   const y = tape.tensor(rows, width);
   const shared = { x: x.buffer, weights: weights.buffer, inverse, rows, width, active };
   tape.forward("moeCombine", { ...shared, residual: residual.buffer, y: y.buffer });
-  tape.push(() => {
-    const dY = y.gradient;
-    if (!dY) return;
+  tape.onGradient(y, (dY) => {
     tape.contribute(x, (dX) =>
       tape.contribute(weights, (dWeights) => device.enqueue("moeCombineBackward", { ...shared, dY, dX, dWeights })),
     );
-    tape.handOver(residual, dY);
+    tape.handOver(residual, y);
   });
   return y;
 }

@@ -32,10 +32,9 @@ export function layerNorm(
     width,
     eps,
   });
-  tape.push(() => {
-    if (!y.gradient) return;
+  tape.onGradient(y, (dY) => {
     device.enqueue("layerNormBackward", {
-      dY: y.gradient,
+      dY,
       x: x.buffer,
       gain: gain.buffer,
       mean: mean.buffer,
@@ -66,10 +65,9 @@ export function rmsNorm(tape: Tape, x: Tensor, { gain, eps }: { gain: Parameter;
   const y = tape.tensor(rows, width);
   const rstd = tape.tensor(rows, 1);
   tape.forward("rmsNorm", { x: x.buffer, gain: gain.buffer, y: y.buffer, rstd: rstd.buffer, rows, width, eps });
-  tape.push(() => {
-    if (!y.gradient) return;
+  tape.onGradient(y, (dY) => {
     device.enqueue("rmsNormBackward", {
-      dY: y.gradient,
+      dY,
       x: x.buffer,
       gain: gain.buffer,
       rstd: rstd.buffer,

@@ -17,9 +17,9 @@ export function embed(
   const width = table.shape[1];
   const y = tape.tensor(rows, width);
   tape.forward("embed", { table: table.buffer, tokens, out: y.buffer, rows, width, scale });
-  tape.push(() => {
-    if (!y.gradient || !table.gradient) return;
-    tape.device.enqueue("embedBackward", { dOut: y.gradient, tokens, dTable: table.gradient, rows, width, scale });
+  tape.onGradient(y, (dOut) => {
+    if (table.gradient)
+      tape.device.enqueue("embedBackward", { dOut, tokens, dTable: table.gradient, rows, width, scale });
   });
   return y;
 }
@@ -34,9 +34,8 @@ export function gatherRows(tape: Tape, x: Tensor, index: DeviceBuffer): Tensor {
   const { width } = x;
   const y = tape.tensor(rows, width);
   tape.forward("gatherRows", { x: x.buffer, index, out: y.buffer, rows, width });
-  tape.push(() => {
-    if (!y.gradient) return;
-    tape.device.enqueue("scatterAddRows", { x: y.gradient, index, out: tape.claimZeroed(x), rows, width });
-  });
+  tape.onGradient(y, (dY) =>
+    tape.device.enqueue("scatterAddRows", { x: dY, index, out: tape.claimZeroed(x), rows, width }),
+  );
   return y;
 }
