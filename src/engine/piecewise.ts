@@ -27,7 +27,6 @@ export class PiecewiseTape extends Tape {
   private rows = 0;
   private next = 0;
   private keepDepth = 0;
-  private looseDepth = 0;
 
   /**
    * @param scopes `step` holds what outlives a piece, `piece` is ended at each new piece
@@ -56,7 +55,7 @@ export class PiecewiseTape extends Tape {
   }
 
   override tensor(rows: number, width: number): Tensor {
-    const persists = this.looseDepth === 0 && (this.keeping === "all" || this.keepDepth > 0);
+    const persists = this.regroupedDepth === 0 && (this.keeping === "all" || this.keepDepth > 0);
     if (!persists) return super.tensor(rows, width);
     const index = this.next++;
     const whole = (this.wholes[index] ??= {
@@ -73,15 +72,6 @@ export class PiecewiseTape extends Tape {
     };
     this.wholeOf.set(piece, whole);
     return piece;
-  }
-
-  override regrouped<T>(ops: () => T): T {
-    this.looseDepth++;
-    try {
-      return ops();
-    } finally {
-      this.looseDepth--;
-    }
   }
 
   override kept(ops: () => Tensor): Tensor {
@@ -117,7 +107,6 @@ class AdoptedTape extends Tape {
   private readonly wholes: Tensor[];
   private readonly rows: number;
   private next = 0;
-  private looseDepth = 0;
 
   constructor(scope: Scope, wholes: Tensor[], rows: number) {
     super(scope, { recording: true });
@@ -126,7 +115,7 @@ class AdoptedTape extends Tape {
   }
 
   override tensor(rows: number, width: number): Tensor {
-    if (this.looseDepth > 0) return super.tensor(rows, width);
+    if (this.regroupedDepth > 0) return super.tensor(rows, width);
     const whole = this.wholes[this.next++];
     if (whole?.width !== width) throw new Error(`adopted tape: tensor ${this.next - 1} is not the one that was kept`);
     return {
@@ -138,15 +127,6 @@ class AdoptedTape extends Tape {
   }
 
   override forward<N extends KernelName>(kernel: N, args: KernelArguments<N, DeviceBuffer>): void {
-    if (this.looseDepth > 0) super.forward(kernel, args);
-  }
-
-  override regrouped<T>(ops: () => T): T {
-    this.looseDepth++;
-    try {
-      return ops();
-    } finally {
-      this.looseDepth--;
-    }
+    if (this.regroupedDepth > 0) super.forward(kernel, args);
   }
 }

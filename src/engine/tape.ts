@@ -29,6 +29,8 @@ export class Tape {
   readonly scope: Scope;
   readonly recording: boolean;
   protected backwards: (() => void)[] = [];
+  /** Above 0 while `regrouped` runs. */
+  protected regroupedDepth = 0;
   /** Buffers of gradients that have been gone through, by length. */
   private readonly spent = new Map<number, DeviceBuffer[]>();
 
@@ -50,7 +52,12 @@ export class Tape {
 
   /** Runs `ops`, whose rows are not the batch's rows in their order (rows sorted by expert). */
   regrouped<T>(ops: () => T): T {
-    return ops();
+    this.regroupedDepth++;
+    try {
+      return ops();
+    } finally {
+      this.regroupedDepth--;
+    }
   }
 
   /** Runs `ops`, the last of which makes keys or values that later rows of the same sequence will read. */
