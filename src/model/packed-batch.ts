@@ -81,14 +81,14 @@ export function packedRows({ prompt, completions }: PackedSequence): number {
 }
 
 /** Length of every segment's chain, itself included. */
-export function chainLengths(segments: readonly Segment[]): number[] {
+function chainLengths(segments: readonly Segment[]): number[] {
   const lengths: number[] = [];
   for (const { length, parent } of segments) lengths.push(length + (parent < 0 ? 0 : lengths[parent]));
   return lengths;
 }
 
 /** Uploads a table of segments whose queries are their own keys. */
-export function uploadSegments(scope: Scope, segments: readonly Segment[]): SegmentTable {
+function uploadSegments(scope: Scope, segments: readonly Segment[]): SegmentTable {
   const table = new Int32Array(segments.length * segmentColumns);
   segments.forEach(({ start, length, parent, stride }, i) => {
     table.set([start, length, start, 0, parent, stride], i * segmentColumns);

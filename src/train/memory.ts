@@ -4,7 +4,7 @@ import type { Policy } from "../model/policy.ts";
 import type { Prompt } from "../records/problem.ts";
 
 /** f32 numbers that one row leaves behind for backward. */
-export function activationsPerRow(config: DecoderConfig): number {
+function activationsPerRow(config: DecoderConfig): number {
   const { width, layers, heads, kvHeads, headDim, feedForward, experts, activeExperts } = config;
   const norms = 2 * (width + 2);
   const attention = 2 * headDim * (heads + kvHeads) + heads + width;
