@@ -53,6 +53,7 @@ export class Parameters {
         shape,
         buffer: device.view(this.values, offsets[i], size),
         gradient: this.gradients ? device.view(this.gradients, offsets[i], size) : null,
+        format: "f32",
       };
     });
     this.byName = new Map(this.entries.map((entry) => [entry.name, entry]));

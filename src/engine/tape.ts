@@ -1,6 +1,7 @@
 import type { Device, DeviceBuffer } from "./device.ts";
 import type { KernelArguments, KernelName } from "./kernels.ts";
 import type { Scope } from "./scope.ts";
+import type { WeightFormat } from "./weight-formats.ts";
 
 /** A matrix of f32 rows on a device. `gradient` appears during backward, same shape. */
 export interface Tensor {
@@ -16,6 +17,8 @@ export interface Parameter {
   readonly shape: readonly number[];
   readonly buffer: DeviceBuffer;
   readonly gradient: DeviceBuffer | null;
+  /** How `buffer` holds the values; anything but f32 is frozen. */
+  readonly format: "f32" | WeightFormat;
 }
 
 /**

@@ -48,7 +48,7 @@ it("refuses a config.json with a field that is missing or wrong, naming it", asy
     [({ model }) => delete model.norm, /model\.norm: /],
     [({ model }) => Object.assign(model, { layers: "2" }), /model\.layers: /],
     [({ model }) => Object.assign(model, { positions: "learned" }), /model\.positions: /],
-    [({ model }) => Object.assign(model, { heads: 3 }), /heads: 3 must divide width 8/],
+    [({ model }) => Object.assign(model, { heads: 3 }), /kvHeads: 2 must divide heads 3/],
     [({ model }) => Object.assign(model, { vocabularySize: 58 }), /expected the 57 tokens .* vocabularySize 58/],
   ];
   for (const [change, expected] of cases) {

@@ -12,7 +12,7 @@ import { closePolicy, createPolicy, type Policy } from "./policy.ts";
 
 /** config.json of a checkpoint: the decoder's shape and what its tokens mean. */
 export interface ModelManifest {
-  format: "reckon-1";
+  format: "reckon-2";
   model: DecoderConfig;
   /** `math`: the 57 tokens of the arithmetic task. */
   tokenizer: "math";
@@ -21,6 +21,22 @@ export interface ModelManifest {
 }
 
 const count = z.number().int();
+
+const scalingSchema = z.discriminatedUnion("kind", [
+  z.object({ kind: z.literal("linear"), factor: z.number().positive() }),
+  z.object({
+    kind: z.literal("llama3"),
+    factor: z.number().positive(),
+    lowFrequencyFactor: z.number().positive(),
+    highFrequencyFactor: z.number().positive(),
+    originalPositions: count.min(1),
+  }),
+  z.object({
+    kind: z.literal("longrope"),
+    factors: z.array(z.number().positive()),
+    attentionFactor: z.number().positive(),
+  }),
+]);
 
 /** The fields of `DecoderConfig`; what they must be to each other is `checkDecoderConfig`'s to say. */
 const decoderSchema: z.ZodType<DecoderConfig> = z.object({
@@ -38,16 +54,27 @@ const decoderSchema: z.ZodType<DecoderConfig> = z.object({
   finalNorm: z.boolean(),
   positions: z.enum(["alibi", "rotary"]),
   rotaryTheta: z.number().positive(),
+  rotaryScaling: scalingSchema.nullable(),
   maxPositions: count,
   activation: z.enum(["gelu", "swiglu"]),
-  bias: z.boolean(),
+  attentionBias: z.enum(["none", "qkv", "all"]),
+  feedForwardBias: z.boolean(),
+  outputBias: z.boolean(),
+  qkNorm: z.enum(["none", "head", "full"]),
+  attentionScale: z.number().positive().nullable(),
+  residualScale: z.number(),
+  logitScale: z.number().positive(),
+  routing: z.enum(["chosen", "all", "sparsemixer"]),
+  routerJitter: z.number().min(0),
+  denseLayers: z.array(count),
+  denseFeedForward: count.min(0),
   tiedOutput: z.boolean(),
   embeddingScale: z.number(),
   initialDeviation: z.number().positive().nullable(),
 });
 
 const manifestSchema = z.object({
-  format: z.literal("reckon-1"),
+  format: z.literal("reckon-2"),
   model: decoderSchema,
   tokenizer: z.literal("math"),
   task: z.record(z.string(), z.unknown()),
@@ -63,13 +90,13 @@ export async function saveModel(
   policy: Policy,
   about: Pick<ModelManifest, "tokenizer" | "task">,
 ): Promise<void> {
-  const manifest: ModelManifest = { format: "reckon-1", model: policy.config, ...about };
+  const manifest: ModelManifest = { format: "reckon-2", model: policy.config, ...about };
   checkVocabulary(dir, manifest);
   const tensors: [string, SafetensorsTensor][] = [];
   for (const { name, shape, buffer } of policy.parameters.entries)
     tensors.push([name, { dtype: "F32", shape, data: await readF32(policy.device, buffer) }]);
   writeFileAtomic(join(dir, "config.json"), `${JSON.stringify(manifest, null, 2)}\n`);
-  writeSafetensors(join(dir, "model.safetensors"), tensors, { format: "reckon-1" });
+  writeSafetensors(join(dir, "model.safetensors"), tensors, { format: "reckon-2" });
 }
 
 /**
@@ -135,9 +162,9 @@ export function readModelManifest(dir: string): ModelManifest {
       cause: error,
     });
   }
-  if (manifest?.format !== "reckon-1")
+  if (manifest?.format !== "reckon-2")
     throw new CheckpointError(
-      `${path}: expected a model written by reckon (format reckon-1), got format ${JSON.stringify(manifest?.format)}; ` +
+      `${path}: expected a model written by reckon (format reckon-2), got format ${JSON.stringify(manifest?.format)}; ` +
         "other formats cannot be read yet",
     );
   const checked = manifestSchema.safeParse(manifest);

@@ -24,11 +24,35 @@ export interface DecoderConfig {
   positions: "alibi" | "rotary";
   /** θ of rotary positions. */
   rotaryTheta: number;
+  /** How rotary frequencies are stretched beyond the positions a model was first trained on; null: not at all. */
+  rotaryScaling: RotaryScaling | null;
   /** Longest sequence, prompt and completion together, that rotary tables are made for; ALiBi has no bound. */
   maxPositions: number;
   activation: "gelu" | "swiglu";
-  /** Bias in linear layers. */
-  bias: boolean;
+  /** Which of attention's projections have a bias. */
+  attentionBias: "none" | "qkv" | "all";
+  /** Bias in feed-forward blocks and in experts. */
+  feedForwardBias: boolean;
+  /** Bias of the output head. */
+  outputBias: boolean;
+  /** RMS norm of queries and keys before positions: of each head (Qwen3) or of the whole projection (OLMoE). */
+  qkNorm: "none" | "head" | "full";
+  /** Scores are multiplied by it; null: 1/sqrt(headDim). */
+  attentionScale: number | null;
+  /** What a block adds to the residual stream is multiplied by it. */
+  residualScale: number;
+  /** Logits are multiplied by it. */
+  logitScale: number;
+  /**
+   * Weights of a token's chosen experts: softmax over the chosen logits (`chosen`); over all, read at the chosen (`all`);
+   * or sparsemixer's masked softmax, one choice at a time, as at inference (arXiv:2409.12136; two experts).
+   */
+  routing: "chosen" | "all" | "sparsemixer";
+  /** Sparsemixer: logits further than 2 · this below the largest, relatively, are left out of a choice's softmax. */
+  routerJitter: number;
+  /** Layers of a mixture model that have a plain feed-forward block, of width `denseFeedForward`. */
+  denseLayers: readonly number[];
+  denseFeedForward: number;
   /** The output head is the embedding. */
   tiedOutput: boolean;
   /** Multiplies embeddings. */
@@ -36,6 +60,21 @@ export interface DecoderConfig {
   /** Standard deviation of fresh weights; null: 1/sqrt(inner), residual outputs also divided by sqrt(2·layers). */
   initialDeviation: number | null;
 }
+
+/** Stretched rotary frequencies. Inverse frequency i of headDim/2 is θ^(−2i/headDim) before it. */
+export type RotaryScaling =
+  /** All frequencies divided by `factor`. */
+  | { kind: "linear"; factor: number }
+  /** Llama 3: long waves divided by `factor`, short ones kept, a ramp between. */
+  | {
+      kind: "llama3";
+      factor: number;
+      lowFrequencyFactor: number;
+      highFrequencyFactor: number;
+      originalPositions: number;
+    }
+  /** Frequency i divided by factors[i]; cos and sin multiplied by `attentionFactor`. @see arXiv:2402.13753 */
+  | { kind: "longrope"; factors: readonly number[]; attentionFactor: number };
 
 /** MathFormer's four sizes: width, heads, feed-forward, layers. */
 export const mathFormerSizes = {
@@ -97,14 +136,29 @@ export function mathFormerConfig(options: MathFormerOptions, vocabularySize: num
     finalNorm: options.finalNorm ?? llama,
     positions: llama ? "rotary" : "alibi",
     rotaryTheta: 10000,
+    rotaryScaling: null,
     maxPositions: options.maxPositions ?? 8192,
     activation: llama ? "swiglu" : "gelu",
-    bias: !llama,
+    attentionBias: llama ? "none" : "all",
+    feedForwardBias: !llama,
+    outputBias: false,
+    qkNorm: "none",
+    attentionScale: null,
+    residualScale: 1,
+    logitScale: 1,
+    routing: "chosen",
+    routerJitter: 0,
+    denseLayers: [],
+    denseFeedForward: 0,
     tiedOutput: false,
     embeddingScale: Math.sqrt(width),
     initialDeviation: null,
   };
 }
+
+/** Whether a layer is a mixture of experts. */
+export const hasExperts = ({ experts, denseLayers }: DecoderConfig, layer: number): boolean =>
+  experts > 0 && !denseLayers.includes(layer);
 
 /** One field of a decoder's configuration that is out of range or does not fit the others. */
 export interface DecoderProblem {
@@ -126,21 +180,26 @@ const countedFields = [
 /** Everything wrong with a configuration; empty when it describes a decoder. */
 export function decoderProblems(config: DecoderConfig): DecoderProblem[] {
   const problems: DecoderProblem[] = [];
-  const { width, heads, kvHeads, headDim, experts, activeExperts } = config;
+  const { width, heads, kvHeads, headDim, experts, activeExperts, layers, denseLayers, denseFeedForward } = config;
   const refuse = (field: keyof DecoderConfig, text: string) => problems.push({ field, text });
-  const fits = width % heads === 0;
-  if (!fits) refuse("heads", `${heads} must divide width ${width}`);
-  for (const field of countedFields) {
-    // Where heads do not divide width, headDim is a fraction for that reason alone.
-    if (field === "headDim" && !fits) continue;
-    if (!Number.isInteger(config[field]) || config[field] < 1)
+  for (const field of countedFields)
+    if (field === "headDim" && !Number.isInteger(headDim)) refuse("heads", `${heads} must divide width ${width}`);
+    else if (!Number.isInteger(config[field]) || config[field] < 1)
       refuse(field, `expected a whole number of at least 1, got ${config[field]}`);
-  }
   if (heads % kvHeads !== 0) refuse("kvHeads", `${kvHeads} must divide heads ${heads}`);
-  if (fits && config.positions === "rotary" && headDim % 2 !== 0)
+  if (config.positions === "rotary" && headDim % 2 !== 0)
     refuse("headDim", `rotary positions need an even number, got ${headDim}`);
   if (experts !== 0 && (activeExperts < 1 || activeExperts > experts))
     refuse("activeExperts", `expected 1 to experts (${experts}), got ${activeExperts}`);
+  if (config.routing === "sparsemixer" && activeExperts !== 2)
+    refuse("activeExperts", `sparsemixer chooses 2 experts, got ${activeExperts}`);
+  if (denseLayers.some((layer) => !Number.isInteger(layer) || layer < 0 || layer >= layers))
+    refuse("denseLayers", `expected layers from 0 to ${layers - 1}, got ${denseLayers}`);
+  if (denseLayers.length > 0 && (experts === 0 || !Number.isInteger(denseFeedForward) || denseFeedForward < 1))
+    refuse("denseFeedForward", `expected a whole number of at least 1 beside experts, got ${denseFeedForward}`);
+  const { rotaryScaling } = config;
+  if (rotaryScaling?.kind === "longrope" && rotaryScaling.factors.length !== headDim / 2)
+    refuse("rotaryScaling", `expected ${headDim / 2} factors, got ${rotaryScaling.factors.length}`);
   return problems;
 }
 

@@ -29,7 +29,7 @@ async function weightedSum(
   const { stepScope, device } = policy;
   const batch = packSequences(packed);
   const tape = new Tape(stepScope, { recording: gradient });
-  const { hidden } = policy.decoder.forward(tape, policy.parameters, uploadRows(stepScope, batch, policy.config));
+  const { hidden } = policy.decoder.forward(tape, policy.weights, uploadRows(stepScope, batch, policy.config));
   const found = entryLogps(policy, tape, hidden, { ...batch, temperature: 0.8 });
   const logps = await device.read(found.logps);
   const entropies = await device.read(found.entropies);

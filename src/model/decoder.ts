@@ -6,9 +6,9 @@ import { combineRows, dispatchRows, type Routing, routeExperts } from "../engine
 import { layerNorm, rmsNorm } from "../engine/ops/norm.ts";
 import { type RotaryTable, rotary } from "../engine/ops/rotary.ts";
 import { embed } from "../engine/ops/rows.ts";
-import type { Parameters } from "../engine/parameters.ts";
 import type { Parameter, Tape, Tensor } from "../engine/tape.ts";
-import type { DecoderConfig } from "./config.ts";
+import { type DecoderConfig, hasExperts } from "./config.ts";
+import type { Weights } from "./weights.ts";
 
 /** The rows of one forward pass; i32 [T] each. */
 export interface DecoderRows {
@@ -24,7 +24,7 @@ export function alibiSlopes(heads: number): Float32Array {
 
 /**
  * A decoder-only transformer over packed rows: embedding, pre-norm blocks of attention and feed-forward (or a mixture
- * of experts), optional final norm. The parameters are passed to each call, so that policy and reference share one
+ * of experts), optional final norm. The weights are passed to each call, so that policy and reference share one
  * decoder. Holds only constant tables on its device.
  */
 export class Decoder {
@@ -54,29 +54,28 @@ export class Decoder {
    */
   forward(
     tape: Tape,
-    parameters: Parameters,
+    weights: Weights,
     rows: DecoderRows,
     { balanceScale = 0 }: { balanceScale?: number } = {},
   ): { hidden: Tensor; routings: Routing[] } {
     const { config } = this;
     const routings: Routing[] = [];
-    let x = embed(tape, parameters.get("embedding.weight"), { tokens: rows.tokens, scale: config.embeddingScale });
+    let x = embed(tape, weights.get("embedding.weight"), { tokens: rows.tokens, scale: config.embeddingScale });
     for (let layer = 0; layer < config.layers; layer++) {
       const at = `layers.${layer}`;
-      x = this.attentionBlock(tape, parameters, at, x, rows);
-      const normed = this.norm(tape, parameters, `${at}.feedForwardNorm`, x);
-      x =
-        config.experts > 0
-          ? tape.regrouped(() => this.mixture(tape, parameters, at, normed, x, balanceScale, routings))
-          : this.feedForward(tape, parameters, at, normed, x);
+      x = this.attentionBlock(tape, weights, at, x, rows);
+      const normed = this.norm(tape, weights, `${at}.feedForwardNorm`, x);
+      x = hasExperts(config, layer)
+        ? tape.regrouped(() => this.mixture(tape, weights, at, normed, x, balanceScale, routings))
+        : this.feedForward(tape, weights, at, normed, x);
     }
-    if (config.finalNorm) x = this.norm(tape, parameters, "finalNorm", x);
+    if (config.finalNorm) x = this.norm(tape, weights, "finalNorm", x);
     return { hidden: x, routings };
   }
 
   /** The matrix that turns hidden rows into logits, f32 [V, D]. */
-  outputWeight(parameters: Parameters): Parameter {
-    return parameters.get(this.config.tiedOutput ? "embedding.weight" : "output.weight");
+  outputWeight(weights: Weights): Parameter {
+    return weights.get(this.config.tiedOutput ? "embedding.weight" : "output.weight");
   }
 
   close(): void {
@@ -84,62 +83,61 @@ export class Decoder {
     for (const buffer of [slopes, this.rotaryTable?.cos, this.rotaryTable?.sin]) if (buffer) this.device.free(buffer);
   }
 
-  private norm(tape: Tape, parameters: Parameters, name: string, x: Tensor): Tensor {
-    const gain = parameters.get(`${name}.weight`);
+  private norm(tape: Tape, weights: Weights, name: string, x: Tensor): Tensor {
+    const gain = weights.get(`${name}.weight`);
     const eps = this.config.normEps;
     return this.config.norm === "rms"
       ? rmsNorm(tape, x, { gain, eps })
-      : layerNorm(tape, x, { gain, bias: parameters.get(`${name}.bias`), eps });
+      : layerNorm(tape, x, { gain, bias: weights.get(`${name}.bias`), eps });
   }
 
-  private project(tape: Tape, parameters: Parameters, name: string, x: Tensor, residual: Tensor | null = null): Tensor {
-    const bias = this.config.bias ? parameters.get(`${name}.bias`) : null;
-    return linear(tape, x, { weight: parameters.get(`${name}.weight`), bias, residual });
+  private project(tape: Tape, weights: Weights, name: string, x: Tensor, residual: Tensor | null = null): Tensor {
+    return linear(tape, x, { weight: weights.get(`${name}.weight`), bias: biasOf(weights, name), residual });
   }
 
-  private attentionBlock(tape: Tape, parameters: Parameters, at: string, x: Tensor, rows: DecoderRows): Tensor {
+  private attentionBlock(tape: Tape, weights: Weights, at: string, x: Tensor, rows: DecoderRows): Tensor {
     const table = this.rotaryTable;
     const { headDim } = this.config;
     const turn = (y: Tensor) => (table ? rotary(tape, y, { table, positions: rows.positions, headDim }) : y);
-    const normed = this.norm(tape, parameters, `${at}.attentionNorm`, x);
-    const q = turn(this.project(tape, parameters, `${at}.query`, normed));
-    const keys = tape.kept(() => turn(this.project(tape, parameters, `${at}.key`, normed)));
-    const values = tape.kept(() => this.project(tape, parameters, `${at}.value`, normed));
+    const normed = this.norm(tape, weights, `${at}.attentionNorm`, x);
+    const q = turn(this.project(tape, weights, `${at}.query`, normed));
+    const keys = tape.kept(() => turn(this.project(tape, weights, `${at}.key`, normed)));
+    const values = tape.kept(() => this.project(tape, weights, `${at}.value`, normed));
     const mixed = attention(tape, q, {
       keys: tape.whole(keys),
       values: tape.whole(values),
       segments: rows.segments,
       shape: this.attentionShape,
     });
-    return this.project(tape, parameters, `${at}.attentionOutput`, mixed, x);
+    return this.project(tape, weights, `${at}.attentionOutput`, mixed, x);
   }
 
-  private feedForward(tape: Tape, parameters: Parameters, at: string, normed: Tensor, residual: Tensor): Tensor {
-    const up = this.project(tape, parameters, `${at}.up`, normed);
+  private feedForward(tape: Tape, weights: Weights, at: string, normed: Tensor, residual: Tensor): Tensor {
+    const up = this.project(tape, weights, `${at}.up`, normed);
     const inner =
       this.config.activation === "swiglu"
-        ? swiglu(tape, this.project(tape, parameters, `${at}.gate`, normed), up)
+        ? swiglu(tape, this.project(tape, weights, `${at}.gate`, normed), up)
         : gelu(tape, up);
-    return this.project(tape, parameters, `${at}.down`, inner, residual);
+    return this.project(tape, weights, `${at}.down`, inner, residual);
   }
 
   private mixture(
     tape: Tape,
-    parameters: Parameters,
+    weights: Weights,
     at: string,
     normed: Tensor,
     residual: Tensor,
     balanceScale: number,
     routings: Routing[],
   ): Tensor {
-    const logits = linear(tape, normed, { weight: parameters.get(`${at}.router.weight`) });
+    const logits = linear(tape, normed, { weight: weights.get(`${at}.router.weight`) });
     const routing = routeExperts(tape, logits, { active: this.config.activeExperts, balanceScale });
     routings.push(routing);
     const sorted = dispatchRows(tape, normed, routing);
     const expert = (name: string, x: Tensor) =>
       groupedLinear(tape, x, {
-        weight: parameters.get(`${at}.${name}.weight`),
-        bias: this.config.bias ? parameters.get(`${at}.${name}.bias`) : null,
+        weight: weights.get(`${at}.${name}.weight`),
+        bias: biasOf(weights, `${at}.${name}`),
         offsets: routing.offsets,
       });
     const up = expert("up", sorted);
@@ -162,3 +160,7 @@ function makeRotaryTable(device: Device, config: DecoderConfig): RotaryTable {
   device.write(sin, angles.map(Math.sin));
   return { cos, sin };
 }
+
+/** The bias of a projection that has one. */
+const biasOf = (weights: Weights, name: string): Parameter | null =>
+  weights.has(`${name}.bias`) ? weights.get(`${name}.bias`) : null;

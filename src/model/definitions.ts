@@ -1,6 +1,6 @@
 import type { Rng } from "../base/rng.ts";
 import type { ParameterDefinition } from "../engine/parameters.ts";
-import type { DecoderConfig } from "./config.ts";
+import { type DecoderConfig, hasExperts } from "./config.ts";
 
 const ones = (values: Float32Array) => void values.fill(1);
 const zeros = (values: Float32Array) => void values.fill(0);
@@ -10,8 +10,9 @@ const zeros = (values: Float32Array) => void values.fill(0);
  * as in PyTorch. Normal weights; gains 1, biases 0; weight decay pulls on matrices only.
  */
 export function decoderParameters(config: DecoderConfig, rng: Rng): ParameterDefinition[] {
-  const { width, layers, heads, kvHeads, headDim, feedForward, experts, vocabularySize, bias } = config;
+  const { width, layers, heads, kvHeads, headDim, feedForward, experts, vocabularySize } = config;
   const definitions: ParameterDefinition[] = [];
+  const qkvBias = config.attentionBias !== "none";
 
   const matrix = (name: string, shape: number[], { residual = false } = {}) => {
     const inner = shape[shape.length - 1];
@@ -27,12 +28,12 @@ export function decoderParameters(config: DecoderConfig, rng: Rng): ParameterDef
   };
   const vector = (name: string, shape: number[], initialize: (values: Float32Array) => void) =>
     definitions.push({ name, shape, initialize, decays: false });
-  const linear = (name: string, outer: number, inner: number, options = {}) => {
-    matrix(`${name}.weight`, [outer, inner], options);
+  const linear = (name: string, outer: number, inner: number, { bias = false, residual = false }) => {
+    matrix(`${name}.weight`, [outer, inner], { residual });
     if (bias) vector(`${name}.bias`, [outer], zeros);
   };
-  const grouped = (name: string, outer: number, inner: number, options = {}) => {
-    matrix(`${name}.weight`, [experts, outer, inner], options);
+  const grouped = (name: string, outer: number, inner: number, { bias = false, residual = false }) => {
+    matrix(`${name}.weight`, [experts, outer, inner], { residual });
     if (bias) vector(`${name}.bias`, [experts, outer], zeros);
   };
   const norm = (name: string) => {
@@ -44,18 +45,27 @@ export function decoderParameters(config: DecoderConfig, rng: Rng): ParameterDef
   for (let layer = 0; layer < layers; layer++) {
     const at = `layers.${layer}`;
     norm(`${at}.attentionNorm`);
-    linear(`${at}.query`, heads * headDim, width);
-    linear(`${at}.key`, kvHeads * headDim, width);
-    linear(`${at}.value`, kvHeads * headDim, width);
-    linear(`${at}.attentionOutput`, width, heads * headDim, { residual: true });
+    linear(`${at}.query`, heads * headDim, width, { bias: qkvBias });
+    linear(`${at}.key`, kvHeads * headDim, width, { bias: qkvBias });
+    linear(`${at}.value`, kvHeads * headDim, width, { bias: qkvBias });
+    if (config.qkNorm !== "none") {
+      const perHead = config.qkNorm === "head";
+      vector(`${at}.queryNorm.weight`, [perHead ? headDim : heads * headDim], ones);
+      vector(`${at}.keyNorm.weight`, [perHead ? headDim : kvHeads * headDim], ones);
+    }
+    linear(`${at}.attentionOutput`, width, heads * headDim, { bias: config.attentionBias === "all", residual: true });
     norm(`${at}.feedForwardNorm`);
-    const add = experts > 0 ? grouped : linear;
-    if (experts > 0) matrix(`${at}.router.weight`, [experts, width]);
-    if (config.activation === "swiglu") add(`${at}.gate`, feedForward, width);
-    add(`${at}.up`, feedForward, width);
-    add(`${at}.down`, width, feedForward, { residual: true });
+    const mixture = hasExperts(config, layer);
+    const inner = experts > 0 && !mixture ? config.denseFeedForward : feedForward;
+    const bias = config.feedForwardBias;
+    const add = mixture ? grouped : linear;
+    if (mixture) matrix(`${at}.router.weight`, [experts, width]);
+    if (config.activation === "swiglu") add(`${at}.gate`, inner, width, { bias });
+    add(`${at}.up`, inner, width, { bias });
+    add(`${at}.down`, width, inner, { bias, residual: true });
   }
   if (config.finalNorm) norm("finalNorm");
   if (!config.tiedOutput) matrix("output.weight", [vocabularySize, width]);
+  if (config.outputBias) vector("output.bias", [vocabularySize], zeros);
   return definitions;
 }

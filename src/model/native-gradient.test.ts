@@ -32,7 +32,7 @@ describe.each(Object.entries(shapes))("whole gradient of %s", (_, config) => {
     const batch = packSequences(groups());
     const tape = new Tape(policy.stepScope, { recording: true });
     const rows = uploadRows(policy.stepScope, batch, config);
-    const { hidden } = policy.decoder.forward(tape, policy.parameters, rows, { balanceScale });
+    const { hidden } = policy.decoder.forward(tape, policy.weights, rows, { balanceScale });
     const entries = entryLogps(policy, tape, hidden, { ...batch, temperature: 1 });
     entries.seed(
       Array.from(batch.targets, (_target, i) => Math.sin(i * 1.7) / 100),

@@ -9,6 +9,7 @@ import type { DecoderConfig } from "./config.ts";
 import { Decoder } from "./decoder.ts";
 import { decoderParameters } from "./definitions.ts";
 import { type PackedBatch, requireBelow, uploadRows } from "./packed-batch.ts";
+import { plainWeights, type Weights } from "./weights.ts";
 
 /** A decoder with its parameters and the memory its steps run in. */
 export interface Policy {
@@ -17,6 +18,9 @@ export interface Policy {
   decoder: Decoder;
   /** Whether closing the policy closes the decoder; a frozen copy borrows that of the policy it was made from. */
   ownsDecoder: boolean;
+  /** What the decoder reads. */
+  weights: Weights;
+  /** What is trained: the whole model, or an adapter of it. */
   parameters: Parameters;
   /** What lives for one step: activations, gradients of activations, batches. */
   stepScope: Scope;
@@ -34,14 +38,14 @@ export function createPolicy(
   config: DecoderConfig,
   options: { seed: number; trained: boolean },
 ): Policy {
+  const parameters = new Parameters(device, decoderParameters(config, new Rng(options.seed, 1)), options);
   return {
     device,
     config,
     decoder: new Decoder(device, config),
     ownsDecoder: true,
-    parameters: new Parameters(device, decoderParameters(config, new Rng(options.seed, 1)), {
-      trained: options.trained,
-    }),
+    weights: plainWeights(parameters),
+    parameters,
     stepScope: new Scope(device),
     pieceScope: new Scope(device),
   };
@@ -63,6 +67,7 @@ export function freezePolicy(policy: Policy): Policy {
   return {
     ...policy,
     ownsDecoder: false,
+    weights: plainWeights(parameters),
     parameters,
     stepScope: new Scope(policy.device),
     pieceScope: new Scope(policy.device),
@@ -98,7 +103,7 @@ export function entryLogps(
   requireBelow("trained row", entries.trainedRows, hidden.rows);
   const rows = tape.regrouped(() => gatherRows(tape, hidden, scope.upload("i32", entries.trainedRows)));
   return tokenLogps(tape, rows, {
-    weight: policy.decoder.outputWeight(policy.parameters),
+    weight: policy.decoder.outputWeight(policy.weights),
     targets: scope.upload("i32", entries.targets),
     temperature: entries.temperature,
     known,
@@ -119,7 +124,7 @@ export async function scoreBatch(
 ): Promise<{ logps: Float32Array | Float64Array; entropies: Float32Array | Float64Array }> {
   const { stepScope, device } = policy;
   const tape = new Tape(stepScope, { recording: false });
-  const { hidden } = policy.decoder.forward(tape, policy.parameters, uploadRows(stepScope, batch, policy.config));
+  const { hidden } = policy.decoder.forward(tape, policy.weights, uploadRows(stepScope, batch, policy.config));
   const found = entryLogps(policy, tape, hidden, { ...batch, temperature });
   const logps = (await device.read(found.logps)) as Float32Array;
   const entropies = (await device.read(found.entropies)) as Float32Array;

@@ -203,7 +203,7 @@ export class Generation {
   }
 
   private forward(rows: DecoderRows): DeviceBuffer {
-    const { hidden, routings } = this.policy.decoder.forward(this.tape, this.policy.parameters, rows);
+    const { hidden, routings } = this.policy.decoder.forward(this.tape, this.policy.weights, rows);
     this.routings = routings;
     return hidden.buffer;
   }

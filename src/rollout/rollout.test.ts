@@ -53,7 +53,7 @@ describe.each(Object.entries(shapes))("rollout, %s", (_, config) => {
     const dEntropies = Array.from({ length: entries }, (_, i) => Math.cos(i) / 10);
     const adopted = await gradientOf(policy, async () => {
       const forward = rollout.adopt(rollout.attempts.flat().map((_, attempt) => attempt));
-      const { hidden } = policy.decoder.forward(forward.tape, policy.parameters, forward.rows);
+      const { hidden } = policy.decoder.forward(forward.tape, policy.weights, forward.rows);
       entryLogps(policy, forward.tape, hidden, { ...forward, temperature: 1 }, forward.known).seed(dLogps, dEntropies);
       forward.tape.backward();
       policy.stepScope.end();
@@ -63,7 +63,7 @@ describe.each(Object.entries(shapes))("rollout, %s", (_, config) => {
         prompts.map((prompt, p) => ({ prompt, completions: rollout.attempts[p].map(({ tokens }) => tokens) })),
       );
       const tape = new Tape(policy.stepScope, { recording: true });
-      const { hidden } = policy.decoder.forward(tape, policy.parameters, uploadRows(policy.stepScope, batch, config));
+      const { hidden } = policy.decoder.forward(tape, policy.weights, uploadRows(policy.stepScope, batch, config));
       entryLogps(policy, tape, hidden, { ...batch, temperature: 1 }).seed(dLogps, dEntropies);
       tape.backward();
       policy.stepScope.end();

@@ -22,7 +22,7 @@ export class Sampler {
   constructor(policy: Policy, options: Required<SamplingOptions>, capacity: number) {
     this.policy = policy;
     this.options = options;
-    this.weight = policy.decoder.outputWeight(policy.parameters);
+    this.weight = policy.decoder.outputWeight(policy.weights);
     this.logps = policy.stepScope.temporary("f32", capacity);
     this.entropies = policy.stepScope.temporary("f32", capacity);
   }

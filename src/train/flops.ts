@@ -9,8 +9,11 @@ export function forwardFlops(config: DecoderConfig, { rows, entries }: { rows: n
   const { width, layers, heads, kvHeads, headDim, feedForward, experts, activeExperts, vocabularySize } = config;
   const attention = width * headDim * (2 * heads + 2 * kvHeads);
   const matrices = config.activation === "swiglu" ? 3 : 2;
-  const block = matrices * width * feedForward * (experts > 0 ? activeExperts : 1) + experts * width;
-  return 2 * (rows * layers * (attention + block) + entries * vocabularySize * width);
+  const dense = experts === 0 ? layers : config.denseLayers.length;
+  const plain = matrices * width * (experts === 0 ? feedForward : config.denseFeedForward);
+  const mixture = matrices * width * feedForward * activeExperts + experts * width;
+  const blocks = layers * attention + dense * plain + (layers - dense) * mixture;
+  return 2 * (rows * blocks + entries * vocabularySize * width);
 }
 
 /**

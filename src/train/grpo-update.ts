@@ -170,7 +170,7 @@ function largestGap(a: ArrayLike<number>, b: ArrayLike<number>): number {
 
 function adoptPass(policy: Policy, rollout: Rollout, plan: Plan, options: CompleteGrpoOptions): OpenPass {
   const forward = rollout.adopt(plan.attempts);
-  const { hidden, routings } = policy.decoder.forward(forward.tape, policy.parameters, forward.rows, {
+  const { hidden, routings } = policy.decoder.forward(forward.tape, policy.weights, forward.rows, {
     balanceScale: options.balanceCoefficient / policy.config.layers,
   });
   const { temperature } = options.sampling;
@@ -192,7 +192,7 @@ function forwardPass(
   const tape = new Tape(policy.stepScope, { recording: true });
   const rows = batch.tokens.length;
   const uploaded = uploadRows(policy.stepScope, batch, policy.config);
-  const { hidden, routings } = policy.decoder.forward(tape, policy.parameters, uploaded, {
+  const { hidden, routings } = policy.decoder.forward(tape, policy.weights, uploaded, {
     balanceScale: (options.balanceCoefficient * rows) / (liveRows * policy.config.layers),
   });
   const entries = entryLogps(policy, tape, hidden, { ...batch, temperature: options.sampling.temperature });

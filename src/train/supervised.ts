@@ -111,7 +111,7 @@ async function accumulate(
     const share = batch.tokens.length / rows;
     const tape = new Tape(stepScope, { recording: true });
     const uploaded = uploadRows(stepScope, batch, config);
-    const { hidden, routings } = policy.decoder.forward(tape, policy.parameters, uploaded, {
+    const { hidden, routings } = policy.decoder.forward(tape, policy.weights, uploaded, {
       balanceScale: (balanceCoefficient * share) / config.layers,
     });
     const found = entryLogps(policy, tape, hidden, { ...batch, temperature: 1 });
