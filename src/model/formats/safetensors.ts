@@ -1,7 +1,8 @@
-import { closeSync, fstatSync, openSync, readSync } from "node:fs";
 import { writeFileAtomic } from "../../base/atomic-file.ts";
 import { CheckpointError } from "../../base/errors.ts";
-import { findDuplicateKey } from "./json-keys.ts";
+import { checkpointFault, openFileBytes } from "./file-bytes.ts";
+import { readSafetensorsHeader } from "./safetensors-header.ts";
+import { widenBf16, widenF16 } from "./widen.ts";
 
 const ARRAYS = {
   F64: Float64Array,
@@ -24,9 +25,6 @@ export interface SafetensorsTensor {
   shape: readonly number[];
   data: SafetensorsData;
 }
-
-/** The format's own bound on the header, in bytes. */
-const MAX_HEADER_BYTES = 100_000_000;
 
 /**
  * Writes tensors in the given order, without gaps, whole or not at all; the same input gives the same bytes. The header
@@ -79,7 +77,7 @@ function* parts(length: Buffer, header: Buffer, tensors: readonly (readonly [str
 
 /**
  * Reads a whole file. Nothing is allocated for tensors before the header is proven consistent with the file's size, so
- * a hostile file costs no more memory than its own length.
+ * a hostile file costs no more memory than its own length. For weights that are read one at a time, see `openSafetensors`.
  *
  * @returns tensors in order of their place in the file
  * @throws CheckpointError naming file, tensor and field when the file is missing, truncated, foreign or inconsistent
@@ -88,30 +86,28 @@ export function readSafetensors(path: string): {
   metadata: Record<string, string>;
   tensors: Map<string, SafetensorsTensor>;
 } {
-  let fd: number;
+  const file = openFileBytes(path);
   try {
-    fd = openSync(path, "r");
-  } catch (error) {
-    const reason = (error as NodeJS.ErrnoException).code === "ENOENT" ? "no such file" : (error as Error).message;
-    throw new CheckpointError(`${path}: cannot be opened (${reason}); check --model`, { cause: error });
-  }
-  try {
-    const stat = fstatSync(fd);
-    if (!stat.isFile()) throw fail(path, "expected a file, got a directory or device");
-    const headerBytes = readHeaderLength(fd, path, stat.size);
-    const header = Buffer.alloc(headerBytes);
-    readExactly(fd, header, 8, path);
-    const { metadata, entries } = parseHeader(header, path, stat.size - 8 - headerBytes);
+    const { metadata, entries } = readSafetensorsHeader(file);
     const tensors = new Map<string, SafetensorsTensor>();
     for (const { name, dtype, shape, begin, end } of entries) {
+      if (!isReadable(dtype))
+        throw checkpointFault(
+          path,
+          `tensor ${JSON.stringify(name.slice(0, 200))}: dtype: expected one of ${Object.keys(ARRAYS).join(", ")}, got ${dtype}`,
+        );
       const bytes = new Uint8Array(end - begin);
-      readExactly(fd, bytes, 8 + headerBytes + begin, path);
+      bytes.set(file.read(begin, end));
       tensors.set(name, { dtype, shape, data: new ARRAYS[dtype](bytes.buffer) });
     }
     return { metadata, tensors };
   } finally {
-    closeSync(fd);
+    file.close();
   }
+}
+
+function isReadable(dtype: string): dtype is SafetensorsDType {
+  return Object.hasOwn(ARRAYS, dtype);
 }
 
 /**
@@ -125,153 +121,4 @@ export function toFloat32(tensor: SafetensorsTensor): Float32Array {
   if (dtype === "BF16") return widenBf16(data as Uint16Array);
   if (dtype === "F16") return widenF16(data as Uint16Array);
   return Float32Array.from(data as ArrayLike<number | bigint>, Number);
-}
-
-/** bf16 is the upper half of f32. */
-function widenBf16(bits: Uint16Array): Float32Array {
-  const wide = new Uint32Array(bits.length);
-  for (let i = 0; i < bits.length; i++) wide[i] = bits[i] << 16;
-  return new Float32Array(wide.buffer);
-}
-
-function widenF16(bits: Uint16Array): Float32Array {
-  const wide = new Float32Array(bits.length);
-  for (let i = 0; i < bits.length; i++) {
-    const sign = bits[i] & 0x8000 ? -1 : 1;
-    const exponent = (bits[i] >> 10) & 31;
-    const fraction = bits[i] & 1023;
-    if (exponent === 31) wide[i] = fraction === 0 ? sign * Number.POSITIVE_INFINITY : Number.NaN;
-    else wide[i] = exponent === 0 ? sign * fraction * 2 ** -24 : sign * (1024 + fraction) * 2 ** (exponent - 25);
-  }
-  return wide;
-}
-
-interface Entry {
-  name: string;
-  dtype: SafetensorsDType;
-  shape: number[];
-  begin: number;
-  end: number;
-}
-
-function readHeaderLength(fd: number, path: string, fileBytes: number): number {
-  if (fileBytes < 10) throw fail(path, `expected at least 10 bytes, got ${fileBytes}: truncated or not safetensors`);
-  const bytes = Buffer.alloc(8);
-  readExactly(fd, bytes, 0, path);
-  const length = bytes.readBigUInt64LE();
-  if (length > MAX_HEADER_BYTES) {
-    throw fail(path, `header length: expected at most ${MAX_HEADER_BYTES}, got ${length}: not safetensors`);
-  }
-  if (Number(length) > fileBytes - 8) {
-    throw fail(
-      path,
-      `header length: expected at most ${fileBytes - 8} (the rest of the file), got ${length}: truncated`,
-    );
-  }
-  return Number(length);
-}
-
-function parseHeader(
-  bytes: Buffer,
-  path: string,
-  dataBytes: number,
-): { metadata: Record<string, string>; entries: Entry[] } {
-  let header: unknown;
-  let duplicate: string | null;
-  try {
-    const text = new TextDecoder("utf-8", { fatal: true }).decode(bytes);
-    header = JSON.parse(text);
-    duplicate = findDuplicateKey(text);
-  } catch (error) {
-    throw fail(path, `header: expected JSON, got ${(error as Error).message}`);
-  }
-  if (!isRecord(header)) throw fail(path, "header: expected a JSON object");
-  if (duplicate !== null) throw fail(path, `header: name ${JSON.stringify(duplicate)} comes twice`);
-  const metadata = Object.hasOwn(header, "__metadata__") ? checkMetadata(header.__metadata__, path) : {};
-  const entries = Object.entries(header)
-    .filter(([name]) => name !== "__metadata__")
-    .map(([name, value]) => checkEntry(name, value, path, dataBytes));
-  entries.sort((a, b) => a.begin - b.begin || a.end - b.end);
-  checkCoverage(entries, path, dataBytes);
-  return { metadata, entries };
-}
-
-function checkMetadata(value: unknown, path: string): Record<string, string> {
-  if (!isRecord(value)) throw fail(path, "__metadata__: expected an object of text values");
-  for (const [name, text] of Object.entries(value)) {
-    if (typeof text !== "string") throw fail(path, `__metadata__.${name}: expected text, got ${show(text)}`);
-  }
-  return value as Record<string, string>;
-}
-
-function checkEntry(name: string, value: unknown, path: string, dataBytes: number): Entry {
-  const where = `tensor ${JSON.stringify(name.slice(0, 200))}`;
-  if (!isRecord(value)) throw fail(path, `${where}: expected an object, got ${show(value)}`);
-  const { dtype, shape, data_offsets: offsets } = value;
-  if (typeof dtype !== "string" || !Object.hasOwn(ARRAYS, dtype)) {
-    throw fail(path, `${where}: dtype: expected one of ${Object.keys(ARRAYS).join(", ")}, got ${show(dtype)}`);
-  }
-  if (!Array.isArray(shape) || !shape.every(isCount)) {
-    throw fail(path, `${where}: shape: expected a list of whole numbers from 0, got ${show(shape)}`);
-  }
-  if (!Array.isArray(offsets) || offsets.length !== 2 || !offsets.every(isCount)) {
-    throw fail(path, `${where}: data_offsets: expected two whole numbers from 0, got ${show(offsets)}`);
-  }
-  const [begin, end] = offsets as [number, number];
-  if (begin > end) throw fail(path, `${where}: data_offsets: expected begin ≤ end, got ${show(offsets)}`);
-  if (end > dataBytes) {
-    throw fail(
-      path,
-      `${where}: data_offsets: expected at most ${dataBytes} (the file's data), got ${show(offsets)}: truncated`,
-    );
-  }
-  const known = dtype as SafetensorsDType;
-  const size = (shape as number[]).reduce((a, b) => a * b, ARRAYS[known].BYTES_PER_ELEMENT);
-  if (size !== end - begin) {
-    throw fail(
-      path,
-      `${where}: shape ${show(shape)} of ${dtype} needs ${size} bytes, data_offsets give ${end - begin}`,
-    );
-  }
-  return { name, dtype: known, shape: shape as number[], begin, end };
-}
-
-/** Tensors must tile the data: no overlap, no hole, nothing after the last. */
-function checkCoverage(entries: readonly Entry[], path: string, dataBytes: number): void {
-  let covered = 0;
-  for (const { name, begin, end } of entries) {
-    const where = `tensor ${JSON.stringify(name.slice(0, 200))}: data_offsets`;
-    if (begin < covered)
-      throw fail(path, `${where}: begins at ${begin}, inside the tensor before it (ends at ${covered})`);
-    if (begin > covered) throw fail(path, `${where}: begins at ${begin}, leaving bytes from ${covered} unused`);
-    covered = end;
-  }
-  if (covered !== dataBytes) {
-    throw fail(path, `expected the file to end after its last tensor (${covered} data bytes), got ${dataBytes}`);
-  }
-}
-
-function readExactly(fd: number, target: Uint8Array, position: number, path: string): void {
-  const mostPerCall = 1 << 30;
-  for (let done = 0; done < target.byteLength; ) {
-    const count = readSync(fd, target, done, Math.min(mostPerCall, target.byteLength - done), position + done);
-    if (count === 0) throw fail(path, `expected ${target.byteLength} bytes at ${position}, got ${done}: truncated`);
-    done += count;
-  }
-}
-
-function fail(path: string, problem: string): CheckpointError {
-  return new CheckpointError(`${path}: ${problem}; fetch or write the file again, or take another checkpoint`);
-}
-
-function isRecord(value: unknown): value is Record<string, unknown> {
-  return typeof value === "object" && value !== null && !Array.isArray(value);
-}
-
-function isCount(value: unknown): boolean {
-  return Number.isSafeInteger(value) && (value as number) >= 0;
-}
-
-function show(value: unknown): string {
-  return String(JSON.stringify(value)).slice(0, 80);
 }
