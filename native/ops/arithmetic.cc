@@ -1,4 +1,4 @@
-// fill, copy, addScaled: one pass over memory each.
+// fill, copy, addScaled, scale: one pass over memory each.
 #include "elementwise.h"
 
 namespace reckon {
@@ -23,6 +23,13 @@ void addScaled(const Arguments& a, Thread& thread) {
   shareVectors(thread, a.integer(2), [&](int64_t i, int lanes) {
     store(out + i, fma(load(x + i, lanes), scale, load(out + i, lanes)), lanes);
   });
+}
+
+void scale(const Arguments& a, Thread& thread) {
+  const float* x = a.buffer(0);
+  float* out = a.buffer(1);
+  const Vec factor = set1(static_cast<float>(a.number(3)));
+  shareVectors(thread, a.integer(2), [&](int64_t i, int lanes) { store(out + i, load(x + i, lanes) * factor, lanes); });
 }
 
 }  // namespace RECKON_ISA

@@ -1,4 +1,4 @@
-// Rows picked by an index (gather) and added by one (scatter). The scatter walks all rows for a range of columns: an index
+// Rows picked by an index (gather), put where one says (place) and added there (scatter). The scatter walks all rows for a range of columns: an index
 // may repeat, and its sum keeps the order of the rows.
 #include "elementwise.h"
 
@@ -11,6 +11,14 @@ void gatherRows(const Arguments& a, Thread& thread) {
   float* out = a.buffer(2);
   const int64_t width = a.integer(4);
   shareRows(thread, a.integer(3), width, [&](int64_t r) { copyRow(out + r * width, x + index[r] * width, width); });
+}
+
+void placeRows(const Arguments& a, Thread& thread) {
+  const float* x = a.buffer(0);
+  const int32_t* index = a.buffer<int32_t>(1);
+  float* out = a.buffer(2);
+  const int64_t width = a.integer(4);
+  shareRows(thread, a.integer(3), width, [&](int64_t r) { copyRow(out + index[r] * width, x + r * width, width); });
 }
 
 void scatterAddRows(const Arguments& a, Thread& thread) {

@@ -1,4 +1,4 @@
-// Sampling by inverse transform over token ids, after the cuts topK and topP. Masses add up in f64.
+// Sampling by inverse transform over token ids, after the cuts topK, topP and minP. Masses add up in f64.
 #include "elementwise.h"
 
 namespace reckon {
@@ -85,6 +85,7 @@ void sample(const Arguments& a, Thread& thread) {
   int32_t* tokens = a.buffer<int32_t>(2);
   const int64_t rows = a.integer(3), vocabulary = a.integer(4), topK = a.integer(6);
   const double inverseTemperature = a.number(5), topP = a.number(7);
+  const Vec minP = set1(static_cast<float>(a.number(8)));
   const bool cuts = (topK > 0 && topK < vocabulary) || topP < 1;
   float* p = static_cast<float*>(thread.scratch(0, sizeof(float) * vocabulary));
   int32_t* heap = static_cast<int32_t*>(thread.scratch(1, sizeof(int32_t) * vocabulary));
@@ -98,6 +99,12 @@ void sample(const Arguments& a, Thread& thread) {
     const Vec max = set1(maxOf(row, vocabulary));
     forVectors(vocabulary, [&](int64_t i, int lanes) { store(p + i, exp((load(row + i, lanes) - max) * scale), lanes); });
     if (cuts) cut(row, p, vocabulary, topK, topP, heap);
+    // The likeliest token's p is 1.
+    if (a.number(8) > 0)
+      forVectors(vocabulary, [&](int64_t i, int lanes) {
+        Vec mass = load(p + i, lanes);
+        store(p + i, select(lessThan(mass, minP), zero(), mass), lanes);
+      });
     tokens[r] = drawToken(p, vocabulary, uniforms[r]);
   });
 }

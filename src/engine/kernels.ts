@@ -24,6 +24,8 @@ export const kernelSignatures = {
   copy: "x:in out:out | count",
   /** out[i] += scale · x[i]. */
   addScaled: "x:in out:inout | count scale",
+  /** out[i] = factor · x[i]. out may be x. */
+  scale: "x:in out:out | count factor",
 
   /** out[t] = scale · table[tokens[t]]; table [V,width]. */
   embed: "table:in tokens:in out:out | rows width scale",
@@ -34,6 +36,8 @@ export const kernelSignatures = {
   gatherRows: "x:in index:in out:out | rows width",
   /** out[index[r]] += x[r], in order of r; index may repeat. */
   scatterAddRows: "x:in index:in out:inout | rows width",
+  /** out[index[r]] = x[r]; the other rows of out stay. No index may repeat. */
+  placeRows: "x:in index:in out:inout | rows width",
 
   /** y[t] = x[t] · wᵀ (+ bias) (+ residual[t]); x [rows,inner], w [outer,inner]. residual may be y itself. */
   linear: "x:in w:w bias?:in residual?:in y:out | rows inner outer",
@@ -89,11 +93,14 @@ export const kernelSignatures = {
   swigluBackward: "dY:in gate:in up:in dGate:out dUp:out | count",
 
   /**
-   * Top-`active` experts of each row by logit (ties: the lower id), largest first; weights = softmax over those logits.
+   * Top-`active` experts of each row by logit (ties: the lower id), largest first, and their weights, by `mode`:
+   * 0: softmax over the chosen logits; 1: softmax over all logits, read at the chosen, not renormalized (OLMoE);
+   * 2: sparsemixer as it is at inference (arXiv:2409.12136): the j-th choice's weight is its softmax over those experts e
+   * not chosen before it with (m − logit[e]) / max(|logit[e]|, m) ≤ 2 · jitter, where m is its own logit.
    * offsets [E+1]: where each expert's rows begin when the rows·active slots (slot = t·active + j) are sorted by expert,
    * stably by slot; order[r] = slot of sorted row r; inverse[slot] = r.
    */
-  moeRoute: "logits:in expertIds:out weights:out offsets:out order:out inverse:out | rows experts active",
+  moeRoute: "logits:in expertIds:out weights:out offsets:out order:out inverse:out | rows experts active mode jitter",
   /** out[r] = x[floor(order[r] / active)] for the rows·active sorted rows. */
   moeGather: "x:in order:in out:out | rows width active",
   /** dX[t] += Σ_j dOut[inverse[t·active + j]], j ascending. */
@@ -102,8 +109,8 @@ export const kernelSignatures = {
   moeCombine: "x:in weights:in inverse:in residual?:in y:out | rows width active",
   /** With r = inverse[t·active+j]: dX[r] = weights[t,j] · dY[t]; dWeights[t,j] = dY[t] · x[r]. */
   moeCombineBackward: "dY:in x:in weights:in inverse:in dX:out dWeights:out | rows width active",
-  /** dLogits (overwritten): softmax over the chosen logits back-propagated; zero elsewhere. */
-  moeRouteBackward: "dWeights:in weights:in expertIds:in dLogits:out | rows experts active",
+  /** dLogits (overwritten): the weights back-propagated, each through its own softmax; which experts are in it is constant. */
+  moeRouteBackward: "dWeights:in logits:in weights:in expertIds:in dLogits:out | rows experts active mode jitter",
   /**
    * Load balance (Switch, arXiv:2101.03961 eq. 4, top-k): probabilities[e] = mean_t softmax(logits[t])[e];
    * fractions[e] = slots of expert e / (rows·active).
@@ -118,11 +125,17 @@ export const kernelSignatures = {
   tokenLogpsBackward:
     "logits:inout targets:in entropies:in dLogps:in dEntropies:in | rows vocabulary inverseTemperature",
   /**
-   * Draws tokens[r] from softmax(logits[r] · inverseTemperature) cut to the topK most likely (0: no cut), then to the
-   * smallest set with mass ≥ topP (1: no cut), by inverse transform of uniforms[r] ∈ [0,1) over token ids ascending.
-   * Ties at a cut keep the lower id. inverseTemperature 0 means greedy (lowest id among the largest).
+   * Makes tokens that have occurred less likely (arXiv:1909.05858): for each id in tokens[offsets[r] … offsets[r+1]), once
+   * however often it is there, logits[r, id] is divided by penalty when positive, else multiplied by it. offsets [rows+1].
    */
-  sample: "logits:in uniforms:in tokens:out | rows vocabulary inverseTemperature topK topP",
+  repetitionPenalty: "logits:inout tokens:in offsets:in | rows vocabulary penalty",
+  /**
+   * Draws tokens[r] from softmax(logits[r] · inverseTemperature) cut to the topK most likely (0: no cut), then to the
+   * smallest set with mass ≥ topP (1: no cut), then to the tokens at least minP times as likely as the likeliest (0: no
+   * cut), by inverse transform of uniforms[r] ∈ [0,1) over token ids ascending. Ties at the first two cuts keep the lower
+   * id. inverseTemperature 0 means greedy (lowest id among the largest).
+   */
+  sample: "logits:in uniforms:in tokens:out | rows vocabulary inverseTemperature topK topP minP",
 
   /** out[0] = Σ x², accumulated in f64 in a fixed order. */
   sumSquares: "x:in out:out | count",
@@ -166,10 +179,14 @@ const integerBuffers = new Set([
 const realNumbers = new Set([
   "value",
   "scale",
+  "factor",
+  "jitter",
   "eps",
   "direction",
   "inverseTemperature",
   "topP",
+  "minP",
+  "penalty",
   "lr",
   "beta1",
   "beta2",

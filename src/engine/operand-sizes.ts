@@ -8,11 +8,13 @@ export const operandSizes: { readonly [N in KernelName]: Sizes<N> } = {
   fill: ({ count }) => ({ out: count }),
   copy: ({ count }) => ({ x: count, out: count }),
   addScaled: ({ count }) => ({ x: count, out: count }),
+  scale: ({ count }) => ({ x: count, out: count }),
 
   embed: ({ rows, width }) => ({ tokens: rows, out: rows * width }),
   embedBackward: ({ rows, width }) => ({ tokens: rows, dOut: rows * width }),
   gatherRows: ({ rows, width }) => ({ index: rows, out: rows * width }),
   scatterAddRows: ({ rows, width }) => ({ index: rows, x: rows * width }),
+  placeRows: ({ rows, width }) => ({ index: rows, x: rows * width }),
 
   linear: ({ rows, inner, outer }) => ({
     x: rows * inner,
@@ -134,6 +136,7 @@ export const operandSizes: { readonly [N in KernelName]: Sizes<N> } = {
   }),
   moeRouteBackward: ({ rows, experts, active }) => ({
     dWeights: rows * active,
+    logits: rows * experts,
     weights: rows * active,
     expertIds: rows * active,
     dLogits: rows * experts,
@@ -163,6 +166,7 @@ export const operandSizes: { readonly [N in KernelName]: Sizes<N> } = {
     dLogps: rows,
     dEntropies: rows,
   }),
+  repetitionPenalty: ({ rows, vocabulary }) => ({ logits: rows * vocabulary, offsets: rows + 1 }),
   sample: ({ rows, vocabulary }) => ({ logits: rows * vocabulary, uniforms: rows, tokens: rows }),
 
   sumSquares: ({ count }) => ({ x: count, out: 1 }),

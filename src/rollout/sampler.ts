@@ -58,6 +58,7 @@ export class Sampler {
       inverseTemperature: temperature === 0 ? 0 : 1 / temperature,
       topK,
       topP,
+      minP: 0,
     });
     device.enqueue("tokenLogps", {
       logits,

@@ -6,8 +6,10 @@ import { groupedCases } from "./cases/grouped.ts";
 import { matrixCases } from "./cases/matrix.ts";
 import { moeCases } from "./cases/moe.ts";
 import { moeBalanceCases } from "./cases/moe-balance.ts";
+import { moeRouteCases } from "./cases/moe-route.ts";
 import { normCases } from "./cases/norm.ts";
 import { optimizerCases } from "./cases/optimizer.ts";
+import { repetitionPenaltyCases } from "./cases/repetition-penalty.ts";
 import { rotaryCases } from "./cases/rotary.ts";
 import { rowsCases } from "./cases/rows.ts";
 import { sampleCases } from "./cases/sample.ts";
@@ -28,8 +30,10 @@ export function conformanceCases(): ConformanceCase[] {
     ...attentionCases(),
     ...activationCases(),
     ...moeCases(),
+    ...moeRouteCases(),
     ...moeBalanceCases(),
     ...tokenLogpsCases(),
+    ...repetitionPenaltyCases(),
     ...sampleCases(),
     ...optimizerCases(),
   ];

@@ -7,6 +7,7 @@ import type { CaseResult } from "./run-case.ts";
  * rows takes that part of them and the rest whole. Of the outputs only these are compared.
  */
 export const rowOperands: Partial<Record<KernelName, readonly string[]>> = {
+  scale: ["x", "out"],
   embed: ["tokens", "out"],
   gatherRows: ["index", "out"],
   linear: ["x", "residual", "y"],
@@ -23,11 +24,12 @@ export const rowOperands: Partial<Record<KernelName, readonly string[]>> = {
   swiglu: ["gate", "up", "y"],
   swigluBackward: ["dY", "gate", "up", "dGate", "dUp"],
   moeRoute: ["logits", "expertIds", "weights"],
-  moeRouteBackward: ["dWeights", "weights", "expertIds", "dLogits"],
+  moeRouteBackward: ["dWeights", "logits", "weights", "expertIds", "dLogits"],
   moeGatherBackward: ["inverse", "dX"],
   moeCombine: ["weights", "inverse", "residual", "y"],
   tokenLogps: ["logits", "targets", "logps", "entropies"],
   tokenLogpsBackward: ["logits", "targets", "entropies", "dLogps", "dEntropies"],
+  repetitionPenalty: ["logits"],
   sample: ["logits", "uniforms", "tokens"],
 };
 
@@ -56,6 +58,7 @@ export function sliceRows(conformanceCase: ConformanceCase, begin: number, end: 
   if (typeof given.offsets === "object" && given.offsets && kernel.startsWith("grouped")) {
     args.offsets = integers(given.offsets.data.map((offset) => Math.min(Math.max(offset, begin), end) - begin));
   }
+  if (kernel === "repetitionPenalty") args.offsets = integers((given.offsets as CaseBuffer).data.slice(begin, end + 1));
   return { ...conformanceCase, name: `${name}, rows ${begin} to ${end - 1}`, arguments: args };
 }
 

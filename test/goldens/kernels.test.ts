@@ -135,7 +135,7 @@ describe("the reference device agrees with PyTorch in float64", () => {
       inverse: new Int32Array(slots),
     };
     const { weights, expertIds, offsets, order, inverse } = routing;
-    kernels.moeRoute({ logits, ...routing, rows, experts, active });
+    kernels.moeRoute({ logits, ...routing, rows, experts, active, mode: 0, jitter: 0 });
     expect([...expertIds]).toEqual(golden.expertIds);
     expectClose(weights, golden.weights, "weights");
 
@@ -153,7 +153,8 @@ describe("the reference device agrees with PyTorch in float64", () => {
     kernels.groupedLinearBackwardWeight({ dY: dProducts, x: sorted, dW, ...grouped });
     kernels.groupedLinearBackwardInput({ dY: dProducts, w, dX: dSorted, ...grouped, accumulate: 0 });
     kernels.moeGatherBackward({ dOut: dSorted, inverse, dX, rows, width: inner, active });
-    kernels.moeRouteBackward({ dWeights, weights, expertIds, dLogits, rows, experts, active });
+    const weighed = { logits, weights, expertIds, rows, experts, active, mode: 0, jitter: 0 };
+    kernels.moeRouteBackward({ dWeights, ...weighed, dLogits });
     expectClose(dX, gradients.x, "dX");
     expectClose(dLogits, gradients.logits, "dLogits");
     expectClose(dW, gradients.w, "dW");
@@ -165,6 +166,21 @@ describe("the reference device agrees with PyTorch in float64", () => {
     const dBalance = zeros(rows * experts);
     kernels.moeBalanceBackward({ logits, fractions, dLogits: dBalance, rows, experts, scale: 1 });
     expectClose(dBalance, golden.balanceGradient, "dLogits of the balance");
+  });
+
+  it("routers: softmax before topk without renormalizing; transformers' sparsemixer at inference", () => {
+    for (const golden of goldens.routers) {
+      const { rows, experts, active, mode, jitter } = golden;
+      const slots = rows * active;
+      const [weights, dLogits] = [zeros(slots), zeros(rows * experts)];
+      const [expertIds, order, inverse] = [new Int32Array(slots), new Int32Array(slots), new Int32Array(slots)];
+      const shared = { logits: f64(golden.logits), weights, expertIds, rows, experts, active, mode, jitter };
+      kernels.moeRoute({ ...shared, offsets: new Int32Array(experts + 1), order, inverse });
+      expect([...expertIds]).toEqual(golden.expertIds);
+      expectClose(weights, golden.weights, "weights");
+      kernels.moeRouteBackward({ ...shared, dWeights: f64(golden.dWeights), dLogits });
+      expectClose(dLogits, golden.dLogits, "dLogits");
+    }
   });
 
   it("adamw: two steps of torch.optim.AdamW", () => {

@@ -186,6 +186,29 @@ def mixture():
     }
 
 
+def routers():
+    """Softmax before top-k, not renormalized (OLMoE); sparsemixer as Phi-MoE uses it at inference."""
+    from transformers.models.phimoe.modeling_phimoe import sparsemixer
+
+    rows, experts, active = 12, 6, 2
+
+    def record(mode, jitter, logits, weights, ids):
+        dweights = torch.randn_like(weights)
+        (dlogits,) = torch.autograd.grad(weights, logits, dweights)
+        return {
+            "rows": rows, "experts": experts, "active": active, "mode": mode, "jitter": jitter,
+            "logits": flat(logits), "expertIds": ids.flatten().tolist(), "weights": flat(weights),
+            "dWeights": flat(dweights), "dLogits": flat(dlogits),
+        }
+
+    logits = leaf(rows, experts, scale=2)
+    found = [record(1, 0, logits, *logits.softmax(-1).topk(active, dim=-1))]
+    for jitter in [0.01, 0.3]:
+        logits = leaf(rows, experts, scale=2)
+        found.append(record(2, jitter, logits, *sparsemixer(logits, jitter, training=False)))
+    return found
+
+
 def adamw():
     settings = {"lr": 0.01, "beta1": 0.9, "beta2": 0.99, "eps": 1e-8, "weightDecay": 0.1}
     start = torch.randn(30)
@@ -218,6 +241,7 @@ goldens = {
     "crossEntropy": cross_entropy(),
     "mixture": mixture(),
     "adamw": adamw(),
+    "routers": routers(),
 }
 
 target = pathlib.Path(__file__).with_name("kernels.json")

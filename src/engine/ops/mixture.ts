@@ -1,9 +1,18 @@
+import { ShapeError } from "../../base/errors.ts";
 import type { DeviceBuffer } from "../device.ts";
 import type { Tape, Tensor } from "../tape.ts";
 
+/**
+ * How chosen experts are weighed. `chosen`: softmax over the chosen logits; `all`: softmax over all logits, read at the
+ * chosen and not renormalized; `sparsemixer`: each choice's softmax over those not chosen before it and close to it.
+ * The place in this list is the kernels' number `mode`.
+ */
+export const routingModes = ["chosen", "all", "sparsemixer"] as const;
+export type RoutingMode = (typeof routingModes)[number];
+
 /** Which expert takes which row, and with what weight; buffers live until the step ends. */
 export interface Routing {
-  /** f32 [T, active]: softmax over the chosen logits. */
+  /** f32 [T, active]: how much of each chosen expert's row goes into the sum, by the routing mode. */
   weights: Tensor;
   /** i32 [T, active]. */
   expertIds: DeviceBuffer;
@@ -21,18 +30,29 @@ export interface Routing {
 }
 
 /**
- * Chooses each row's `active` experts by router logit; weights are the softmax over the chosen logits. With
- * `balanceScale` > 0, backward also adds the gradient of balanceScale · E · Σ_e fraction_e · probability_e.
+ * Chooses each row's `active` experts by router logit and weighs them by `mode`. With `balanceScale` > 0, backward also
+ * adds the gradient of balanceScale · E · Σ_e fraction_e · probability_e.
  *
  * @param logits f32 [T, E]
- * @see arXiv:1701.06538 (top-k gating), arXiv:2101.03961 eq. 4 (load balance; here over top-k slots)
+ * @param options jitter: of sparsemixer, half the relative distance at which an expert still counts as close
+ * @throws ShapeError when more experts are asked for than there are, or sparsemixer for other than two
+ * @see arXiv:1701.06538 (top-k gating), arXiv:2101.03961 eq. 4 (load balance; here over top-k slots), arXiv:2409.12136
+ *   (sparsemixer; here as at inference, where its choice is not sampled)
  */
 export function routeExperts(
   tape: Tape,
   logits: Tensor,
-  { active, balanceScale }: { active: number; balanceScale: number },
+  {
+    active,
+    balanceScale,
+    mode = "chosen",
+    jitter = 0,
+  }: { active: number; balanceScale: number; mode?: RoutingMode; jitter?: number },
 ): Routing {
   const { rows, width: experts } = logits;
+  if (active > experts) throw new ShapeError(`routeExperts: ${active} active experts, but there are ${experts}`);
+  if (mode === "sparsemixer" && active !== 2)
+    throw new ShapeError(`routeExperts: sparsemixer chooses 2 experts, got ${active} active`);
   const { device, scope } = tape;
   const weights = tape.tensor(rows, active);
   const expertIds = scope.temporary("i32", rows * active);
@@ -40,6 +60,7 @@ export function routeExperts(
   const order = scope.temporary("i32", rows * active);
   const inverse = scope.temporary("i32", rows * active);
   const sizes = { rows, experts, active };
+  const weighing = { mode: routingModes.indexOf(mode), jitter };
   tape.forward("moeRoute", {
     logits: logits.buffer,
     expertIds,
@@ -48,6 +69,7 @@ export function routeExperts(
     order,
     inverse,
     ...sizes,
+    ...weighing,
   });
   const balance =
     tape.recording && balanceScale > 0
@@ -56,7 +78,15 @@ export function routeExperts(
   if (balance) tape.forward("moeBalance", { logits: logits.buffer, offsets, ...balance, ...sizes });
   tape.onGradient(weights, (dWeights) => {
     tape.contribute(logits, (dLogits) => {
-      device.enqueue("moeRouteBackward", { dWeights, weights: weights.buffer, expertIds, dLogits, ...sizes });
+      device.enqueue("moeRouteBackward", {
+        dWeights,
+        logits: logits.buffer,
+        weights: weights.buffer,
+        expertIds,
+        dLogits,
+        ...sizes,
+        ...weighing,
+      });
       if (balance)
         device.enqueue("moeBalanceBackward", {
           logits: logits.buffer,

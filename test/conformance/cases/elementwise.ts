@@ -17,6 +17,13 @@ export function elementwiseCases(): ConformanceCase[] {
         { x, out, count, scale: -0.3 },
         { tolerance: roundings(1.5, "scale, product, sum") },
       ),
+      defineCase(
+        "scale",
+        name,
+        { x, out: output(count), count, factor: 0.22 },
+        { tolerance: roundings(1, "factor, product") },
+      ),
+      defineCase("scale", `${name}, in place`, { x, out: x, count, factor: -12 }, { tolerance: oneRounding }),
     ];
   });
 }

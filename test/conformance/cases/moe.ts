@@ -14,6 +14,8 @@ const shapes = [
 /** A logit of experts that no row may choose: below all others, and its probability is 0 in f32. */
 const NEVER = -200;
 
+const softmaxOfChosen = { mode: 0, jitter: 0 };
+
 export function moeCases(): ConformanceCase[] {
   return shapes.flatMap(({ rows, width, experts, active, used, tied = false }) => {
     const name = `${rows} rows of ${width}, ${active} of ${experts} experts${tied ? ", tied" : ""}`;
@@ -32,7 +34,7 @@ export function moeCases(): ConformanceCase[] {
       offsets: integerOutput(experts + 1),
       order: integerOutput(slots),
       inverse: integerOutput(slots),
-      ...{ rows, experts, active },
+      ...{ rows, experts, active, ...softmaxOfChosen },
     };
     const { weights, expertIds, order, inverse } = afterReference("moeRoute", routing);
     const x = draw.normals(rows * width);
@@ -51,7 +53,17 @@ export function moeCases(): ConformanceCase[] {
       defineCase(
         "moeRouteBackward",
         name,
-        { dWeights, weights, expertIds, dLogits: output(rows * experts), rows, experts, active },
+        {
+          dWeights,
+          logits,
+          weights,
+          expertIds,
+          dLogits: output(rows * experts),
+          rows,
+          experts,
+          active,
+          ...softmaxOfChosen,
+        },
         { tolerance: sums },
       ),
       defineCase(

@@ -5,6 +5,7 @@ const shapes = [
   { rows: 0, width: 3, table: 2 },
   { rows: 1, width: 1, table: 1 },
   { rows: 1, width: 33, table: 4 },
+  { rows: 19, width: 40, table: 30 },
   { rows: 23, width: 17, table: 9 },
   { rows: 301, width: 48, table: 57 },
 ];
@@ -46,6 +47,16 @@ export function rowsCases(): ConformanceCase[] {
         { x, index: sameEverywhere, out: target, rows, width },
         { tolerance: sumOf(rows) },
       ),
+      ...(rows <= tableRows
+        ? [
+            defineCase(
+              "placeRows",
+              name,
+              { x, index: draw.distinctIndices(rows, tableRows), out: target, rows, width },
+              { tolerance: exact },
+            ),
+          ]
+        : []),
       defineCase("columnSum", name, { x, out: draw.normals(width), rows, width }, { tolerance: sumOf(rows) }),
     ];
   });

@@ -13,17 +13,20 @@ interface Cut {
   inverseTemperature: number;
   topK: number;
   topP: number;
+  minP: number;
 }
 
 const cuts: [string, Cut][] = [
-  ["whole distribution", { inverseTemperature: 1, topK: 0, topP: 1 }],
-  ["hot", { inverseTemperature: 0.5, topK: 0, topP: 1 }],
-  ["top 1", { inverseTemperature: 1, topK: 1, topP: 1 }],
-  ["top 5", { inverseTemperature: 1.25, topK: 5, topP: 1 }],
-  ["top 1000", { inverseTemperature: 1, topK: 1000, topP: 1 }],
-  ["nucleus 0.6", { inverseTemperature: 1, topK: 0, topP: 0.6 }],
-  ["top 7, nucleus 0.8", { inverseTemperature: 1, topK: 7, topP: 0.8 }],
-  ["greedy", { inverseTemperature: 0, topK: 0, topP: 1 }],
+  ["whole distribution", { inverseTemperature: 1, topK: 0, topP: 1, minP: 0 }],
+  ["hot", { inverseTemperature: 0.5, topK: 0, topP: 1, minP: 0 }],
+  ["top 1", { inverseTemperature: 1, topK: 1, topP: 1, minP: 0 }],
+  ["top 5", { inverseTemperature: 1.25, topK: 5, topP: 1, minP: 0 }],
+  ["top 1000", { inverseTemperature: 1, topK: 1000, topP: 1, minP: 0 }],
+  ["nucleus 0.6", { inverseTemperature: 1, topK: 0, topP: 0.6, minP: 0 }],
+  ["top 7, nucleus 0.8", { inverseTemperature: 1, topK: 7, topP: 0.8, minP: 0 }],
+  ["min 0.05", { inverseTemperature: 1, topK: 0, topP: 1, minP: 0.05 }],
+  ["top 6, nucleus 0.9, min 0.3", { inverseTemperature: 0.8, topK: 6, topP: 0.9, minP: 0.3 }],
+  ["greedy", { inverseTemperature: 0, topK: 0, topP: 1, minP: 0 }],
 ];
 
 const shapes = [
@@ -64,10 +67,10 @@ function tieCases(): ConformanceCase[] {
   const uniforms = [0.1, 0.45, 0.75, 0.99];
   const logits = floats(uniforms.flatMap(() => row));
   const ties: [string, Cut][] = [
-    ["ties at top 2", { inverseTemperature: 1, topK: 2, topP: 1 }],
-    ["ties at nucleus 0.5", { inverseTemperature: 1, topK: 0, topP: 0.5 }],
-    ["greedy ties", { inverseTemperature: 0, topK: 0, topP: 1 }],
-    ["no cut through ties", { inverseTemperature: 1, topK: 0, topP: 1 }],
+    ["ties at top 2", { inverseTemperature: 1, topK: 2, topP: 1, minP: 0 }],
+    ["ties at nucleus 0.5", { inverseTemperature: 1, topK: 0, topP: 0.5, minP: 0 }],
+    ["greedy ties", { inverseTemperature: 0, topK: 0, topP: 1, minP: 0 }],
+    ["no cut through ties", { inverseTemperature: 1, topK: 0, topP: 1, minP: 0 }],
   ];
   return ties.map(([name, cut]) => sampleCase(name, logits, floats(uniforms), vocabulary, cut));
 }
@@ -84,17 +87,19 @@ function sampleCase(
   return defineCase("sample", name, args, { tolerance: exact });
 }
 
+const around = (bound: number): number[] => [bound - MARGIN, bound, bound + MARGIN];
+
 function decidedByRounding(logits: CaseBuffer, uniform: number, vocabulary: number, cut: Cut): boolean {
-  const token = (moved: number, topP: number) =>
+  const token = (moved: number, topP: number, minP: number) =>
     afterReference("sample", {
       ...{ logits, uniforms: floats([moved]), tokens: integerOutput(1), rows: 1, vocabulary },
-      ...{ ...cut, topP },
+      ...{ ...cut, topP, minP },
     }).tokens.data[0];
   const tokens = new Set<number>();
   for (const shift of [-MARGIN, 0, MARGIN]) {
     const moved = Math.min(Math.max(uniform + shift, 0), 1 - MARGIN / 2);
-    for (const topP of cut.topP < 1 ? [cut.topP - MARGIN, cut.topP, cut.topP + MARGIN] : [1])
-      tokens.add(token(moved, topP));
+    for (const topP of cut.topP < 1 ? around(cut.topP) : [1])
+      for (const minP of cut.minP > 0 ? around(cut.minP) : [0]) tokens.add(token(moved, topP, minP));
   }
   return tokens.size > 1;
 }

@@ -7,13 +7,19 @@ export function mixturePairs(): GradientPair[] {
     mixturePair("mixture of 3, 2 active", { rows: 5, experts: 3, active: 2 }),
     mixturePair("mixture of 4, 1 active", { rows: 3, experts: 4, active: 1 }),
     mixturePair("mixture of 2, all active", { rows: 4, experts: 2, active: 2 }),
+    mixturePair("mixture of 4, 2 active, softmax of all", { rows: 5, experts: 4, active: 2, mode: 1 }),
+    mixturePair("mixture of 5, sparsemixer", { rows: 6, experts: 5, active: 2, mode: 2, jitter: 0.3 }),
     balancePair(),
   ];
 }
 
 /** y = residual + Σ_j weight_j · (x · w[e_j]ᵀ + bias[e_j]): routed, sorted by expert, multiplied, and put back. */
-function mixturePair(name: string, routing: { rows: number; experts: number; active: number }): GradientPair {
-  const { rows, experts, active } = routing;
+function mixturePair(
+  name: string,
+  { mode = 0, jitter = 0, ...shape }: { rows: number; experts: number; active: number; mode?: number; jitter?: number },
+): GradientPair {
+  const { rows, experts, active } = shape;
+  const routing = { ...shape, mode, jitter };
   const [inner, outer] = [3, 4];
   const slots = rows * active;
   const rng = new Rng(13, experts, active);
@@ -40,7 +46,7 @@ function mixturePair(name: string, routing: { rows: number; experts: number; act
       run("moeCombine", { x: products, weights, inverse, residual, y, rows, width: outer, active });
       return { y };
     },
-    backward({ w }, { y: dY }) {
+    backward({ w, logits }, { y: dY }) {
       const [dProducts, dWeights] = [unwritten(slots * outer), unwritten(slots)];
       const combine = { x: products, weights, inverse, dX: dProducts, dWeights };
       run("moeCombineBackward", { dY, ...combine, rows, width: outer, active });
@@ -52,7 +58,7 @@ function mixturePair(name: string, routing: { rows: number; experts: number; act
       const dX = started(rows * inner);
       run("moeGatherBackward", { dOut: dSorted, inverse, dX, rows, width: inner, active });
       const dLogits = unwritten(rows * experts);
-      run("moeRouteBackward", { dWeights, weights, expertIds, dLogits, ...routing });
+      run("moeRouteBackward", { dWeights, logits, weights, expertIds, dLogits, ...routing });
       return { x: added(dX), logits: dLogits, w: added(dW), bias: added(dBias), residual: dY };
     },
   });

@@ -14,3 +14,8 @@ export function copy({ x, out, count }: Operands<"copy">): void {
 export function addScaled({ x, out, count, scale }: Operands<"addScaled">): void {
   for (let i = 0; i < count; i++) out[i] += scale * x[i];
 }
+
+/** out[i] = factor · x[i]; out may be x. */
+export function scale({ x, out, count, factor }: Operands<"scale">): void {
+  for (let i = 0; i < count; i++) out[i] = factor * x[i];
+}

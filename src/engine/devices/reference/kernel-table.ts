@@ -1,7 +1,7 @@
 import type { KernelName } from "../../kernels.ts";
 import { gelu, geluBackward, swiglu, swigluBackward } from "./activation.ts";
 import { attention, attentionBackward } from "./attention.ts";
-import { addScaled, copy, fill } from "./elementwise.ts";
+import { addScaled, copy, fill, scale } from "./elementwise.ts";
 import {
   groupedColumnSum,
   groupedLinear,
@@ -11,13 +11,15 @@ import {
   linearBackwardInput,
   linearBackwardWeight,
 } from "./matrix.ts";
-import { moeCombine, moeCombineBackward, moeGather, moeGatherBackward, moeRoute, moeRouteBackward } from "./moe.ts";
+import { moeCombine, moeCombineBackward, moeGather, moeGatherBackward } from "./moe.ts";
 import { moeBalance, moeBalanceBackward } from "./moe-balance.ts";
+import { moeRoute, moeRouteBackward } from "./moe-route.ts";
 import { layerNorm, layerNormBackward, rmsNorm, rmsNormBackward } from "./norm.ts";
 import type { ReferenceKernel } from "./operand.ts";
 import { adamw, sumSquares } from "./optimizer.ts";
+import { repetitionPenalty } from "./repetition-penalty.ts";
 import { rotary } from "./rotary.ts";
-import { columnSum, embed, embedBackward, gatherRows, scatterAddRows } from "./rows.ts";
+import { columnSum, embed, embedBackward, gatherRows, placeRows, scatterAddRows } from "./rows.ts";
 import { sample } from "./sample.ts";
 import { tokenLogps, tokenLogpsBackward } from "./token-logps.ts";
 
@@ -26,10 +28,12 @@ export const referenceKernels: { readonly [N in KernelName]: ReferenceKernel<N> 
   fill,
   copy,
   addScaled,
+  scale,
   embed,
   embedBackward,
   gatherRows,
   scatterAddRows,
+  placeRows,
   linear,
   linearBackwardInput,
   linearBackwardWeight,
@@ -59,6 +63,7 @@ export const referenceKernels: { readonly [N in KernelName]: ReferenceKernel<N> 
   moeBalanceBackward,
   tokenLogps,
   tokenLogpsBackward,
+  repetitionPenalty,
   sample,
   sumSquares,
   adamw,

@@ -37,6 +37,15 @@ export function scatterAddRows({ x, index, out, rows, width }: Operands<"scatter
   }
 }
 
+/** out[index[r]] = x[r]. */
+export function placeRows({ x, index, out, rows, width }: Operands<"placeRows">): void {
+  requireIndices("placeRows.index", index, rows, out.length / width);
+  for (let r = 0; r < rows; r++) {
+    const to = index[r] * width;
+    for (let i = 0; i < width; i++) out[to + i] = x[r * width + i];
+  }
+}
+
 /** out[n] += Σ_t x[t,n]. */
 export function columnSum({ x, out, rows, width }: Operands<"columnSum">): void {
   for (let t = 0; t < rows; t++) {

@@ -41,9 +41,12 @@ function inverseTransform(weights: Float64Array, uniform: number): number {
   return last;
 }
 
-/** Draws one token per row; topP applies to the distribution that topK left, renormalized, as in Hugging Face. */
+/**
+ * Draws one token per row; topP applies to the distribution that topK left, renormalized, as in Hugging Face, and minP to
+ * what both left (their order makes no difference to it: it compares with the likeliest token, which no cut removes).
+ */
 export function sample(operands: Operands<"sample">): void {
-  const { logits, uniforms, tokens, rows, vocabulary, inverseTemperature, topK, topP } = operands;
+  const { logits, uniforms, tokens, rows, vocabulary, inverseTemperature, topK, topP, minP } = operands;
   const weights = new Float64Array(vocabulary);
   for (let r = 0; r < rows; r++) {
     const row = logits.subarray(r * vocabulary, (r + 1) * vocabulary);
@@ -58,6 +61,8 @@ export function sample(operands: Operands<"sample">): void {
       if (topK > 0) cut(weights, ranking, topK);
       if (topP < 1) cut(weights, ranking, nucleusSize(weights, ranking, topP));
     }
+    // The likeliest token's weight is 1.
+    for (let v = 0; v < vocabulary; v++) if (weights[v] < minP) weights[v] = 0;
     tokens[r] = inverseTransform(weights, uniforms[r]);
   }
 }
