@@ -3,6 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import fc from "fast-check";
 import { afterAll, describe, expect, it } from "vitest";
+import { mutated, mutations } from "../../../test/mutations.ts";
 import { CheckpointError } from "../../base/errors.ts";
 import { findDuplicateKey } from "./json-keys.ts";
 import { readSafetensors, type SafetensorsTensor, toFloat32, writeSafetensors } from "./safetensors.ts";
@@ -155,26 +156,10 @@ describe("readSafetensors", () => {
   it("reads or refuses any mutated file, never anything else", () => {
     writeSafetensors(path, tensors, { step: "3" });
     const original = readFileSync(path);
-    const position = fc.nat({ max: original.length - 1 });
-    const edit = fc.oneof(
-      fc.record({ at: position, byte: fc.integer({ min: 0, max: 255 }) }),
-      fc.record({ at: position, insert: fc.uint8Array({ maxLength: 9 }) }),
-      fc.record({ at: position, cut: fc.nat({ max: original.length }) }),
-      fc.record({ at: position, digit: fc.integer({ min: 48, max: 57 }) }),
-    );
     let refused = 0;
     fc.assert(
-      fc.property(fc.array(edit, { minLength: 1, maxLength: 4 }), (edits) => {
-        let bytes: Buffer = Buffer.from(original);
-        for (const one of edits) {
-          const at = Math.min(one.at, bytes.length);
-          if ("byte" in one) bytes[at] = one.byte;
-          else if ("digit" in one)
-            bytes = Buffer.from(bytes.map((byte, i) => (i >= at && byte >= 48 && byte < 58 ? one.digit : byte)));
-          else if ("insert" in one) bytes = Buffer.concat([bytes.subarray(0, at), one.insert, bytes.subarray(at)]);
-          else bytes = Buffer.concat([bytes.subarray(0, at), bytes.subarray(at + one.cut)]);
-        }
-        writeFileSync(path, bytes);
+      fc.property(mutations(original.length), (edits) => {
+        writeFileSync(path, mutated(original, edits));
         try {
           for (const { shape, data } of readSafetensors(path).tensors.values()) {
             expect(shape.reduce((x, y) => x * y, 1)).toBe(data.length);
@@ -184,9 +169,9 @@ describe("readSafetensors", () => {
           refused++;
         }
       }),
-      { numRuns: 3000, seed: 7 },
+      { numRuns: 1500, seed: 7 },
     );
-    expect(refused).toBeGreaterThan(1500);
+    expect(refused).toBeGreaterThan(750);
   });
 });
 
