@@ -1,8 +1,10 @@
 import { describe, expect, it } from "vitest";
+import { Rng } from "../base/rng.ts";
 import type { Device } from "../engine/device.ts";
 import { openReferenceDevice } from "../engine/devices/reference/device.ts";
 import { Tape } from "../engine/tape.ts";
 import { type DecoderConfig, mathFormer } from "./config.ts";
+import { attachLora, type LoraOptions } from "./lora.ts";
 import { type PackedSequence, packSequences, uploadRows } from "./packed-batch.ts";
 import { createPolicy, entryLogps, type Policy } from "./policy.ts";
 
@@ -13,7 +15,71 @@ const shapes: Record<string, DecoderConfig> = {
   mixture: mathFormer({ ...base, experts: 3, activeExperts: 2, finalNorm: true }, vocabulary),
   llama: { ...mathFormer({ ...base, block: "llama" }, vocabulary), kvHeads: 1, tiedOutput: true },
   "llama mixture": mathFormer({ ...base, block: "llama", experts: 3, activeExperts: 1 }, vocabulary),
+  "norms of heads, linear scaling, biases": {
+    ...mathFormer({ ...base, block: "llama" }, vocabulary),
+    headDim: 6,
+    kvHeads: 1,
+    qkNorm: "head",
+    rotaryScaling: { kind: "linear", factor: 2.5 },
+    attentionBias: "all",
+    feedForwardBias: true,
+  },
+  "norms of whole projections, routing over all": {
+    ...mathFormer({ ...base, block: "llama", experts: 4, activeExperts: 2 }, vocabulary),
+    qkNorm: "full",
+    routing: "all",
+    attentionBias: "qkv",
+    rotaryScaling: { kind: "llama3", factor: 4, lowFrequencyFactor: 1, highFrequencyFactor: 4, originalPositions: 8 },
+  },
+  "multipliers, a dense layer": {
+    ...mathFormer({ ...base, block: "llama", experts: 3, activeExperts: 2 }, vocabulary),
+    denseLayers: [1],
+    denseFeedForward: 10,
+    tiedOutput: true,
+    attentionBias: "all",
+    embeddingScale: 1.7,
+    attentionScale: 0.3,
+    residualScale: 0.6,
+    logitScale: 0.4,
+  },
+  "sparsemixer, long rope, output bias": {
+    ...mathFormer({ ...base, experts: 4, activeExperts: 2, finalNorm: true }, vocabulary),
+    activation: "swiglu",
+    positions: "rotary",
+    routing: "sparsemixer",
+    routerJitter: 0.4,
+    outputBias: true,
+    attentionBias: "all",
+    rotaryScaling: { kind: "longrope", factors: [1, 3], attentionFactor: 1.2 },
+  },
 };
+/** Adapters of some of them. */
+const adapters: Record<string, LoraOptions> = {
+  mathformer: { rank: 2, alpha: 3 },
+  "norms of heads, linear scaling, biases": { rank: 2, targetModules: ["q_proj", "value"], rankStabilized: true },
+  "multipliers, a dense layer": { rank: 3, experts: true, router: true },
+  mixture: { rank: 2, experts: true, targetModules: [] },
+};
+const models: [string, (device: Device, seed: number) => Policy][] = [
+  ...Object.entries(shapes).map(([name, config]): (typeof models)[number] => [
+    name,
+    (device, seed) => createPolicy(device, config, { seed, trained: true }),
+  ]),
+  ...Object.entries(adapters).map(([name, options]): (typeof models)[number] => [
+    `${name}, with an adapter`,
+    (device, seed) => {
+      const policy = attachLora(createPolicy(device, shapes[name], { seed, trained: false }), { ...options, seed });
+      const rng = new Rng(seed, 9);
+      // A fresh adapter's B is zero, and so is the gradient of its A.
+      for (const { buffer } of policy.parameters.entries)
+        device.write(
+          buffer,
+          Float64Array.from({ length: buffer.length }, () => rng.normal() / 2),
+        );
+      return policy;
+    },
+  ]),
+];
 const sequences: PackedSequence[] = [
   { prompt: [1, 2, 3], completions: [[4, 5, 6, 0], [7, 0], [8]] },
   { prompt: [9, 10], completions: [[1, 3, 5, 0]] },
@@ -52,10 +118,10 @@ async function clearGradients(device: Device, policy: Policy) {
   device.enqueue("fill", { out: policy.parameters.gradients!, count: policy.parameters.length, value: 0 });
 }
 
-describe.each(Object.entries(shapes))("decoder %s, in f64", (_, config) => {
+describe.each(models)("decoder %s, in f64", (_, create) => {
   it("has the gradient that central differences give, in every parameter array", async () => {
     const device = openReferenceDevice();
-    const policy = createPolicy(device, config, { seed: 3, trained: true });
+    const policy = create(device, 3);
     await weightedSum(policy, sequences, uneven, true);
     const step = 1e-5;
     for (const { name, buffer, gradient } of policy.parameters.entries) {
@@ -80,7 +146,7 @@ describe.each(Object.entries(shapes))("decoder %s, in f64", (_, config) => {
       completions.map((completion) => ({ prompt, completions: [completion] })),
     );
     const device = openReferenceDevice();
-    const policy = createPolicy(device, config, { seed: 4, trained: true });
+    const policy = create(device, 4);
     const together = await weightedSum(policy, sequences, uneven, true);
     const sharedGradient = Float64Array.from(await readGradients(policy));
     await clearGradients(device, policy);
@@ -93,7 +159,7 @@ describe.each(Object.entries(shapes))("decoder %s, in f64", (_, config) => {
 
   it("accumulates over micro-batches what one batch gives", async () => {
     const device = openReferenceDevice();
-    const policy = createPolicy(device, config, { seed: 5, trained: true });
+    const policy = create(device, 5);
     await weightedSum(policy, sequences, uneven, true);
     const whole = Float64Array.from(await readGradients(policy));
     await clearGradients(device, policy);

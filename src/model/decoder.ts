@@ -2,12 +2,16 @@ import type { Device, DeviceBuffer } from "../engine/device.ts";
 import { gelu, swiglu } from "../engine/ops/activation.ts";
 import { type AttentionShape, attention, type SegmentTable } from "../engine/ops/attention.ts";
 import { groupedLinear, linear } from "../engine/ops/linear.ts";
+import { addGroupedProduct, addProduct } from "../engine/ops/low-rank.ts";
 import { combineRows, dispatchRows, type Routing, routeExperts } from "../engine/ops/mixture.ts";
 import { layerNorm, rmsNorm } from "../engine/ops/norm.ts";
+import { addScaled } from "../engine/ops/residual.ts";
 import { type RotaryTable, rotary } from "../engine/ops/rotary.ts";
 import { embed } from "../engine/ops/rows.ts";
+import { scale } from "../engine/ops/scale.ts";
 import type { Parameter, Tape, Tensor } from "../engine/tape.ts";
 import { type DecoderConfig, hasExperts } from "./config.ts";
+import { makeRotaryTable } from "./rotary-table.ts";
 import type { Weights } from "./weights.ts";
 
 /** The rows of one forward pass; i32 [T] each. */
@@ -15,6 +19,21 @@ export interface DecoderRows {
   tokens: DeviceBuffer;
   positions: DeviceBuffer;
   segments: SegmentTable;
+}
+
+/** What a forward pass may be told besides its rows. */
+export interface PassOptions {
+  /** Weight of each layer's load-balancing loss in the gradient; default 0, which leaves it out. */
+  balanceScale?: number;
+}
+
+/** One forward pass under way. */
+interface Pass extends Required<PassOptions> {
+  tape: Tape;
+  weights: Weights;
+  rows: DecoderRows;
+  /** How each mixture layer so far routed its rows. */
+  routings: Routing[];
 }
 
 /** ALiBi slope of head i of H: 2^(−8(i+1)/H). @see arXiv:2108.12409 */
@@ -36,46 +55,48 @@ export class Decoder {
   constructor(device: Device, config: DecoderConfig) {
     this.config = config;
     this.device = device;
-    const { heads, kvHeads, headDim } = config;
+    const { heads, kvHeads, headDim, attentionScale } = config;
     let slopes: DeviceBuffer | null = null;
     if (config.positions === "alibi") {
       slopes = device.allocate("f32", heads);
       device.write(slopes, alibiSlopes(heads));
     }
-    this.attentionShape = { heads, kvHeads, headDim, scale: 1 / Math.sqrt(headDim), slopes };
+    this.attentionShape = { heads, kvHeads, headDim, scale: attentionScale ?? 1 / Math.sqrt(headDim), slopes };
     this.rotaryTable = config.positions === "rotary" ? makeRotaryTable(device, config) : null;
   }
 
   /**
    * Hidden rows before the output head, and how each mixture layer routed them.
    *
-   * @param options balanceScale: weight of each layer's load-balancing loss in the gradient; 0 leaves it out
    * @returns hidden f32 [T, D]
    */
   forward(
     tape: Tape,
     weights: Weights,
     rows: DecoderRows,
-    { balanceScale = 0 }: { balanceScale?: number } = {},
+    { balanceScale = 0 }: PassOptions = {},
   ): { hidden: Tensor; routings: Routing[] } {
     const { config } = this;
-    const routings: Routing[] = [];
+    const pass: Pass = { tape, weights, rows, balanceScale, routings: [] };
     let x = embed(tape, weights.get("embedding.weight"), { tokens: rows.tokens, scale: config.embeddingScale });
     for (let layer = 0; layer < config.layers; layer++) {
       const at = `layers.${layer}`;
-      x = this.attentionBlock(tape, weights, at, x, rows);
-      const normed = this.norm(tape, weights, `${at}.feedForwardNorm`, x);
+      x = this.attentionBlock(pass, at, x);
+      const normed = this.norm(pass, `${at}.feedForwardNorm`, x);
       x = hasExperts(config, layer)
-        ? tape.regrouped(() => this.mixture(tape, weights, at, normed, x, balanceScale, routings))
-        : this.feedForward(tape, weights, at, normed, x);
+        ? tape.regrouped(() => this.mixture(pass, at, normed, x))
+        : this.feedForward(pass, at, normed, x);
     }
-    if (config.finalNorm) x = this.norm(tape, weights, "finalNorm", x);
-    return { hidden: x, routings };
+    if (config.finalNorm) x = this.norm(pass, "finalNorm", x);
+    return { hidden: x, routings: pass.routings };
   }
 
-  /** The matrix that turns hidden rows into logits, f32 [V, D]. */
-  outputWeight(weights: Weights): Parameter {
-    return weights.get(this.config.tiedOutput ? "embedding.weight" : "output.weight");
+  /** What turns hidden rows into logits, before `logitScale`: f32 [V, D] and, where the head has one, [V]. */
+  outputHead(weights: Weights): { weight: Parameter; bias: Parameter | null } {
+    return {
+      weight: weights.get(this.config.tiedOutput ? "embedding.weight" : "output.weight"),
+      bias: biasOf(weights, "output"),
+    };
   }
 
   close(): void {
@@ -83,7 +104,7 @@ export class Decoder {
     for (const buffer of [slopes, this.rotaryTable?.cos, this.rotaryTable?.sin]) if (buffer) this.device.free(buffer);
   }
 
-  private norm(tape: Tape, weights: Weights, name: string, x: Tensor): Tensor {
+  private norm({ tape, weights }: Pass, name: string, x: Tensor): Tensor {
     const gain = weights.get(`${name}.weight`);
     const eps = this.config.normEps;
     return this.config.norm === "rms"
@@ -91,74 +112,90 @@ export class Decoder {
       : layerNorm(tape, x, { gain, bias: weights.get(`${name}.bias`), eps });
   }
 
-  private project(tape: Tape, weights: Weights, name: string, x: Tensor, residual: Tensor | null = null): Tensor {
-    return linear(tape, x, { weight: weights.get(`${name}.weight`), bias: biasOf(weights, name), residual });
+  private project({ tape, weights }: Pass, name: string, x: Tensor, residual: Tensor | null = null): Tensor {
+    const y = linear(tape, x, { weight: weights.get(`${name}.weight`), bias: biasOf(weights, name), residual });
+    const lora = weights.lora(name);
+    if (!lora) return y;
+    const narrow = linear(tape, x, { weight: lora.a });
+    return addProduct(tape, y, { x: scale(tape, narrow, lora.scale), weight: lora.b });
   }
 
-  private attentionBlock(tape: Tape, weights: Weights, at: string, x: Tensor, rows: DecoderRows): Tensor {
+  /** residual + residualScale · (the projection of x). */
+  private addProjection(pass: Pass, name: string, x: Tensor, residual: Tensor): Tensor {
+    const factor = this.config.residualScale;
+    if (factor === 1) return this.project(pass, name, x, residual);
+    return addScaled(pass.tape, this.project(pass, name, x), { residual, factor });
+  }
+
+  /** Queries or keys, normed where the model does, and turned to their positions. */
+  private turned({ tape, weights, rows }: Pass, name: string, project: () => Tensor): Tensor {
+    const { qkNorm, headDim, normEps: eps } = this.config;
     const table = this.rotaryTable;
-    const { headDim } = this.config;
-    const turn = (y: Tensor) => (table ? rotary(tape, y, { table, positions: rows.positions, headDim }) : y);
-    const normed = this.norm(tape, weights, `${at}.attentionNorm`, x);
-    const q = turn(this.project(tape, weights, `${at}.query`, normed));
-    const keys = tape.kept(() => turn(this.project(tape, weights, `${at}.key`, normed)));
-    const values = tape.kept(() => this.project(tape, weights, `${at}.value`, normed));
+    let x = project();
+    if (qkNorm !== "none") {
+      const heads = qkNorm === "head" ? x.width / headDim : 1;
+      x = rmsNorm(tape, x, { gain: weights.get(`${name}Norm.weight`), eps, heads });
+    }
+    return table ? rotary(tape, x, { table, positions: rows.positions, headDim }) : x;
+  }
+
+  private attentionBlock(pass: Pass, at: string, x: Tensor): Tensor {
+    const { tape, rows } = pass;
+    const normed = this.norm(pass, `${at}.attentionNorm`, x);
+    const q = this.turned(pass, `${at}.query`, () => this.project(pass, `${at}.query`, normed));
+    const keys = tape.kept(() => this.turned(pass, `${at}.key`, () => this.project(pass, `${at}.key`, normed)));
+    const values = tape.kept(() => this.project(pass, `${at}.value`, normed));
     const mixed = attention(tape, q, {
       keys: tape.whole(keys),
       values: tape.whole(values),
       segments: rows.segments,
       shape: this.attentionShape,
     });
-    return this.project(tape, weights, `${at}.attentionOutput`, mixed, x);
+    return this.addProjection(pass, `${at}.attentionOutput`, mixed, x);
   }
 
-  private feedForward(tape: Tape, weights: Weights, at: string, normed: Tensor, residual: Tensor): Tensor {
-    const up = this.project(tape, weights, `${at}.up`, normed);
+  private feedForward(pass: Pass, at: string, normed: Tensor, residual: Tensor): Tensor {
+    const up = this.project(pass, `${at}.up`, normed);
     const inner =
       this.config.activation === "swiglu"
-        ? swiglu(tape, this.project(tape, weights, `${at}.gate`, normed), up)
-        : gelu(tape, up);
-    return this.project(tape, weights, `${at}.down`, inner, residual);
+        ? swiglu(pass.tape, this.project(pass, `${at}.gate`, normed), up)
+        : gelu(pass.tape, up);
+    return this.addProjection(pass, `${at}.down`, inner, residual);
   }
 
-  private mixture(
-    tape: Tape,
-    weights: Weights,
-    at: string,
-    normed: Tensor,
-    residual: Tensor,
-    balanceScale: number,
-    routings: Routing[],
-  ): Tensor {
-    const logits = linear(tape, normed, { weight: weights.get(`${at}.router.weight`) });
-    const routing = routeExperts(tape, logits, { active: this.config.activeExperts, balanceScale });
-    routings.push(routing);
+  private mixture(pass: Pass, at: string, normed: Tensor, residual: Tensor): Tensor {
+    const { tape, balanceScale } = pass;
+    const { activeExperts: active, routing: mode, routerJitter: jitter, residualScale } = this.config;
+    const logits = this.project(pass, `${at}.router`, normed);
+    const routing = routeExperts(tape, logits, { active, balanceScale, mode, jitter });
+    pass.routings.push(routing);
     const sorted = dispatchRows(tape, normed, routing);
-    const expert = (name: string, x: Tensor) =>
-      groupedLinear(tape, x, {
-        weight: weights.get(`${at}.${name}.weight`),
-        bias: biasOf(weights, `${at}.${name}`),
-        offsets: routing.offsets,
-      });
+    const expert = this.expertProjections(pass, at, routing);
     const up = expert("up", sorted);
     const inner = this.config.activation === "swiglu" ? swiglu(tape, expert("gate", sorted), up) : gelu(tape, up);
-    return combineRows(tape, expert("down", inner), { routing, residual });
+    // Scaled where it is narrowest: the sum over experts is linear in their weights.
+    const scaled = residualScale === 1 ? routing.weights : scale(tape, routing.weights, residualScale);
+    return combineRows(tape, expert("down", inner), { routing: { ...routing, weights: scaled }, residual });
   }
-}
 
-function makeRotaryTable(device: Device, config: DecoderConfig): RotaryTable {
-  const half = config.headDim / 2;
-  const length = config.maxPositions * half;
-  const cos = device.allocate("f32", length);
-  const sin = device.allocate("f32", length);
-  // In f64: positions times frequencies lose digits in f32 long before the table ends.
-  const angles = Float64Array.from(
-    { length },
-    (_, i) => Math.floor(i / half) * config.rotaryTheta ** (-(i % half) / half),
-  );
-  device.write(cos, angles.map(Math.cos));
-  device.write(sin, angles.map(Math.sin));
-  return { cos, sin };
+  /** Each row times its expert's matrix. Additions that share their first half compute it once. */
+  private expertProjections({ tape, weights }: Pass, at: string, { offsets }: Routing) {
+    const narrows = new Map<Parameter, Tensor>();
+    return (kind: "gate" | "up" | "down", x: Tensor): Tensor => {
+      const name = `${at}.${kind}`;
+      const y = groupedLinear(tape, x, {
+        weight: weights.get(`${name}.weight`),
+        bias: biasOf(weights, name),
+        offsets,
+      });
+      const lora = weights.lora(name);
+      if (!lora) return y;
+      const narrow =
+        narrows.get(lora.a) ?? scale(tape, groupedLinear(tape, x, { weight: lora.a, offsets }), lora.scale);
+      narrows.set(lora.a, narrow);
+      return addGroupedProduct(tape, y, { x: narrow, weight: lora.b, offsets });
+    };
+  }
 }
 
 /** The bias of a projection that has one. */

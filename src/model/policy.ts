@@ -8,24 +8,28 @@ import { Tape, type Tensor } from "../engine/tape.ts";
 import type { DecoderConfig } from "./config.ts";
 import { Decoder } from "./decoder.ts";
 import { decoderParameters } from "./definitions.ts";
+import type { FrozenWeights } from "./frozen-weights.ts";
+import type { Adapter } from "./lora.ts";
 import { type PackedBatch, requireBelow, uploadRows } from "./packed-batch.ts";
 import { plainWeights, type Weights } from "./weights.ts";
 
-/** A decoder with its parameters and the memory its steps run in. */
+/** A decoder with its weights and the memory its steps run in. */
 export interface Policy {
   device: Device;
   config: DecoderConfig;
   decoder: Decoder;
-  /** Whether closing the policy closes the decoder; a frozen copy borrows that of the policy it was made from. */
-  ownsDecoder: boolean;
   /** What the decoder reads. */
   weights: Weights;
-  /** What is trained: the whole model, or an adapter of it. */
+  /** What is trained: the whole model, or an adapter of it; none where all is frozen. */
   parameters: Parameters;
+  /** The adapter that `parameters` are of; null: there is none, and `parameters` are the whole model or nothing. */
+  adapter: Adapter | null;
   /** What lives for one step: activations, gradients of activations, batches. */
   stepScope: Scope;
   /** What lives for one sampled token of each attempt. */
   pieceScope: Scope;
+  /** What `closePolicy` gives back besides the scopes; a frozen copy borrows the rest from the policy it was made from. */
+  owned: readonly { close(): void }[];
 }
 
 /**
@@ -39,48 +43,73 @@ export function createPolicy(
   options: { seed: number; trained: boolean },
 ): Policy {
   const parameters = new Parameters(device, decoderParameters(config, new Rng(options.seed, 1)), options);
+  const decoder = new Decoder(device, config);
   return {
     device,
     config,
-    decoder: new Decoder(device, config),
-    ownsDecoder: true,
+    decoder,
     weights: plainWeights(parameters),
     parameters,
-    stepScope: new Scope(device),
-    pieceScope: new Scope(device),
+    adapter: null,
+    ...freshScopes(device),
+    owned: [parameters, decoder],
+  };
+}
+
+/** A policy that reads weights as they are and trains none of them: a base to put an adapter on. It closes them. */
+export function frozenPolicy(device: Device, config: DecoderConfig, weights: FrozenWeights): Policy {
+  const parameters = new Parameters(device, [], { trained: false });
+  const decoder = new Decoder(device, config);
+  return {
+    device,
+    config,
+    decoder,
+    weights,
+    parameters,
+    adapter: null,
+    ...freshScopes(device),
+    owned: [parameters, decoder, weights],
   };
 }
 
 /**
- * A frozen copy of a policy's weights as they are now. It shares the decoder's tables; its steps have memory of their
- * own, so scoring with it leaves the policy's activations alone. Close it before the policy it was made from.
+ * What KL is measured against: the model as it is now, of a policy whose weights are trained themselves a copy; of one
+ * with an adapter the same frozen weights without it, which take no memory. It shares the decoder's tables; its steps have
+ * memory of their own, so scoring with it leaves the policy's activations alone. Close it before the policy.
  */
 export function freezePolicy(policy: Policy): Policy {
+  const { device } = policy;
+  const frozen = { ...policy, ...freshScopes(device), adapter: null };
+  if (policy.adapter || policy.parameters.entries.length === 0) {
+    const parameters = new Parameters(device, [], { trained: false });
+    return { ...frozen, weights: policy.adapter?.base ?? policy.weights, parameters, owned: [parameters] };
+  }
   const definitions = policy.parameters.entries.map(({ name, shape }) => ({
     name,
     shape,
     decays: false,
     initialize: () => {},
   }));
-  const parameters = new Parameters(policy.device, definitions, { trained: false });
+  const parameters = new Parameters(device, definitions, { trained: false });
   parameters.copyFrom(policy.parameters);
-  return {
-    ...policy,
-    ownsDecoder: false,
-    weights: plainWeights(parameters),
-    parameters,
-    stepScope: new Scope(policy.device),
-    pieceScope: new Scope(policy.device),
-  };
+  return { ...frozen, weights: plainWeights(parameters), parameters, owned: [parameters] };
 }
 
 /** Gives the memory of a policy, or of a frozen copy, back. */
 export function closePolicy(policy: Policy): void {
-  policy.parameters.close();
-  if (policy.ownsDecoder) policy.decoder.close();
+  for (const one of policy.owned) one.close();
   policy.stepScope.close();
   policy.pieceScope.close();
 }
+
+const freshScopes = (device: Device) => ({ stepScope: new Scope(device), pieceScope: new Scope(device) });
+
+/**
+ * What logits are divided by before the softmax, at a sampling temperature. Sampler and trainer both take it from here: their
+ * log-probabilities are to be the same bits.
+ */
+export const logitTemperature = ({ logitScale }: Pick<DecoderConfig, "logitScale">, temperature: number): number =>
+  temperature / logitScale;
 
 /** What the sampler recorded of the entries, still on the device. */
 export type KnownLogps = Pick<TokenLogps, "logps" | "entropies">;
@@ -103,9 +132,9 @@ export function entryLogps(
   requireBelow("trained row", entries.trainedRows, hidden.rows);
   const rows = tape.regrouped(() => gatherRows(tape, hidden, scope.upload("i32", entries.trainedRows)));
   return tokenLogps(tape, rows, {
-    weight: policy.decoder.outputWeight(policy.weights),
+    ...policy.decoder.outputHead(policy.weights),
     targets: scope.upload("i32", entries.targets),
-    temperature: entries.temperature,
+    temperature: logitTemperature(policy.config, entries.temperature),
     known,
   });
 }

@@ -13,6 +13,10 @@ export interface LoraPair {
   b: Parameter;
   /** alpha / R, or alpha / sqrt(R) with rank stabilization (arXiv:2312.03732). */
   scale: number;
+  /** Share of x that is zeroed in training passes, the rest divided by what is left. */
+  dropout: number;
+  /** Its place in the adapter: names its dropout's random numbers. */
+  module: number;
 }
 
 /** What a decoder reads: its arrays by name, whether trained or frozen, and what is added to them. */

@@ -53,17 +53,23 @@ export function layerNorm(
  * Root-mean-square normalization: y = x / sqrt(mean(x²) + eps) · gain. Keeps 1/rms.
  *
  * @param x f32 [T, D]
- * @param options gain: f32 [D]; eps: added to the mean square
+ * @param options gain: f32 [D / heads]; eps: added to the mean square; heads: parts of a row that are normalized apart, with
+ * one gain, default 1
  * @returns [T, D]
- * @throws ShapeError when gain is not as long as a row
+ * @throws ShapeError when gain is not as long as a part of a row
  * @see arXiv:1910.07467 eq. 4; eps is our addition
  */
-export function rmsNorm(tape: Tape, x: Tensor, { gain, eps }: { gain: Parameter; eps: number }): Tensor {
-  const { rows, width } = x;
+export function rmsNorm(
+  tape: Tape,
+  x: Tensor,
+  { gain, eps, heads = 1 }: { gain: Parameter; eps: number; heads?: number },
+): Tensor {
+  const width = x.width / heads;
+  const rows = x.rows * heads;
   const { device } = tape;
   requireRowLength("rmsNorm", width, gain);
-  const y = tape.tensor(rows, width);
-  const rstd = tape.tensor(rows, 1);
+  const y = tape.tensor(x.rows, x.width);
+  const rstd = tape.tensor(x.rows, heads);
   tape.forward("rmsNorm", { x: x.buffer, gain: gain.buffer, y: y.buffer, rstd: rstd.buffer, rows, width, eps });
   tape.onGradient(y, (dY) => {
     device.enqueue("rmsNormBackward", {

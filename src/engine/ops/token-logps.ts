@@ -16,11 +16,12 @@ export interface TokenLogps {
 }
 
 /**
- * Log-probability of targets[r] and entropy, of softmax(x[r] · wᵀ / temperature), in chunks of rows: logits of shape
+ * Log-probability of targets[r] and entropy, of softmax((x[r] · wᵀ + bias) / temperature), in chunks of rows: logits of shape
  * [R, V] are never kept; backward computes each chunk again.
  *
  * @param x f32 [R, D], trained rows only
  * @param weight f32 [V, D]
+ * @param bias f32 [V]
  * @param targets i32 [R]
  * @param known logps and entropies that are known already (recorded by the sampler), so that forward is skipped
  */
@@ -29,11 +30,13 @@ export function tokenLogps(
   x: Tensor,
   {
     weight,
+    bias = null,
     targets,
     temperature,
     known = null,
   }: {
     weight: Parameter;
+    bias?: Parameter | null;
     targets: DeviceBuffer;
     temperature: number;
     known?: { logps: DeviceBuffer; entropies: DeviceBuffer } | null;
@@ -60,7 +63,7 @@ export function tokenLogps(
     device.enqueue("linear", {
       x: xPart,
       w: weight.buffer,
-      bias: null,
+      bias: bias?.buffer ?? null,
       residual: null,
       y: logits,
       rows: count,
@@ -109,6 +112,8 @@ export function tokenLogps(
           inner,
           outer: vocabulary,
         });
+      if (bias?.gradient)
+        device.enqueue("columnSum", { x: logits, out: bias.gradient, rows: count, width: vocabulary });
       device.enqueue("linearBackwardInput", {
         dY: logits,
         w: weight.buffer,
