@@ -1,0 +1,77 @@
+import type { AnswerFormat } from "../prompt/answer-format.ts";
+import type { Tokenizer } from "../prompt/tokenizer.ts";
+import type { Attempt, RewardParts, StopReason } from "../records/attempt.ts";
+import type { Problem, Prompt } from "../records/problem.ts";
+import { compareAnswers } from "./answer-equivalence.ts";
+import { lastNumber } from "./number-text.ts";
+import type { Reward } from "./reward.ts";
+
+/** The parts an attempt at a word problem is graded in. */
+export interface WordParts extends RewardParts {
+  /** 1 when the answer that the format marks is the gold one; 0 without one; null when the gold answer cannot be graded. */
+  correct: 0 | 1 | null;
+  /** 1 when the completion is well formed. */
+  format: 0 | 1;
+  /**
+   * Like `correct`, but also 1 when the last number of the marked answer, or of the whole completion where none is marked,
+   * is the gold one: what a model knows that does not keep to the format.
+   */
+  flexible: 0 | 1 | null;
+}
+
+/**
+ * Grades the text of a completion, without the end token.
+ *
+ * @param stop `length` when it was cut off. Where a format has nothing that closes an answer, the last line of such a
+ *   completion is not taken for one: `#### 12` may have been going to be 120
+ */
+export function gradeWordProblem(
+  completion: string,
+  problem: Problem,
+  format: AnswerFormat,
+  stop: StopReason = "eos",
+): WordParts {
+  const settled = settledText(completion, format, stop);
+  const marked = format.extract(settled)?.answer ?? null;
+  const strict = compareAnswers(marked ?? "", problem.answer).equal;
+  const number = strict === false ? lastNumber(marked ?? completion) : null;
+  const flexible = number === null ? strict : compareAnswers(number, problem.answer).equal;
+  return { correct: score(strict), format: format.matches(settled) ? 1 : 0, flexible: score(flexible) };
+}
+
+/** The `Reward` of word problems in one format. */
+export function wordReward(format: AnswerFormat): Reward {
+  return ({ text, stop }, problem) => gradeWordProblem(text, problem, format, stop);
+}
+
+/**
+ * How attempts at word problems are read and graded, as the loops ask it (`Grading`).
+ *
+ * @param stopIds ids that end a completion and are no part of its text
+ * @param rewards further parts beside those of `WordParts`; of parts with one name the last counts
+ */
+export function wordGrading(
+  tokenizer: Tokenizer & { readonly stopIds?: readonly number[] },
+  format: AnswerFormat,
+  rewards: readonly Reward[] = [],
+) {
+  const all = [wordReward(format), ...rewards];
+  const ends = new Set([tokenizer.eosId, ...(tokenizer.stopIds ?? [])]);
+  return {
+    eosId: tokenizer.eosId,
+    decode: (tokens: readonly number[]) =>
+      tokenizer.decode(tokens.length > 0 && ends.has(tokens[tokens.length - 1]) ? tokens.slice(0, -1) : tokens),
+    grade: (attempt: Attempt, { problem }: Prompt): RewardParts =>
+      Object.assign({}, ...all.map((reward) => reward(attempt, problem))),
+    extract: ({ text, stop }: Attempt) => format.extract(settledText(text, format, stop))?.answer ?? null,
+  };
+}
+
+/** A completion without a last line that was cut off, in formats where the line's end closes the answer. */
+function settledText(completion: string, format: AnswerFormat, stop: StopReason): string {
+  return format.closed || stop !== "length" ? completion : completion.slice(0, completion.lastIndexOf("\n") + 1);
+}
+
+function score(equal: boolean | null): 0 | 1 | null {
+  return equal === null ? null : equal ? 1 : 0;
+}
