@@ -1,11 +1,7 @@
-import { ConfigError } from "../base/errors.ts";
 import type { DeviceBuffer } from "./device.ts";
 import type { KernelArguments, KernelName } from "./kernels.ts";
 import type { Scope } from "./scope.ts";
 import { Tape, type Tensor } from "./tape.ts";
-
-/** `all`: every activation stays, so backward can follow without a second forward pass; `keys`: only keys and values. */
-export type Keeping = "all" | "keys";
 
 /**
  * A forward pass whose rows come in pieces: the prompts first, then one row per active attempt for each sampled token.
@@ -20,24 +16,21 @@ export class PiecewiseTape extends Tape {
   private readonly pieceScope: Scope;
   private readonly stepScope: Scope;
   private readonly capacity: number;
-  private readonly keeping: Keeping;
   private readonly wholes: Tensor[] = [];
   private readonly wholeOf = new Map<Tensor, Tensor>();
   private start = 0;
   private rows = 0;
   private next = 0;
-  private keepDepth = 0;
 
   /**
    * @param scopes `step` holds what outlives a piece, `piece` is ended at each new piece
    * @param options capacity: rows of all pieces together, at most
    */
-  constructor(scopes: { step: Scope; piece: Scope }, options: { capacity: number; keeping: Keeping }) {
+  constructor(scopes: { step: Scope; piece: Scope }, options: { capacity: number }) {
     super(scopes.piece, { recording: false });
     this.stepScope = scopes.step;
     this.pieceScope = scopes.piece;
     this.capacity = options.capacity;
-    this.keeping = options.keeping;
   }
 
   /** Begins the next piece: `rows` rows after those of the last one. Temporaries of the last piece are gone. */
@@ -55,8 +48,7 @@ export class PiecewiseTape extends Tape {
   }
 
   override tensor(rows: number, width: number): Tensor {
-    const persists = this.regroupedDepth === 0 && (this.keeping === "all" || this.keepDepth > 0);
-    if (!persists) return super.tensor(rows, width);
+    if (this.regroupedDepth > 0) return super.tensor(rows, width);
     const index = this.next++;
     const whole = (this.wholes[index] ??= {
       buffer: this.stepScope.temporary("f32", this.capacity * width),
@@ -74,29 +66,12 @@ export class PiecewiseTape extends Tape {
     return piece;
   }
 
-  override kept(ops: () => Tensor): Tensor {
-    this.keepDepth++;
-    try {
-      return ops();
-    } finally {
-      this.keepDepth--;
-    }
-  }
-
   override whole(x: Tensor): Tensor {
     return this.wholeOf.get(x) ?? x;
   }
 
-  /**
-   * A recording tape on which the same model call, over all rows so far, finds its activations already computed.
-   *
-   * @throws ConfigError when not all activations were kept
-   */
+  /** A recording tape on which the same model call, over all rows so far, finds its activations already computed. */
   adopt(): Tape {
-    if (this.keeping !== "all")
-      throw new ConfigError(
-        'adopt: expected a rollout that kept its activations, got keys alone; sample with keeping "all"',
-      );
     this.pieceScope.end();
     return new AdoptedTape(this.stepScope, this.wholes, this.filled);
   }

@@ -1,5 +1,6 @@
 import { wilsonInterval } from "../base/statistics.ts";
 import type { Policy } from "../model/policy.ts";
+import { createTextStream } from "../prompt/tokenizer-text-stream.ts";
 import type { Attempt, RewardParts } from "../records/attempt.ts";
 import type { EvaluationSummary } from "../records/events.ts";
 import type { Prompt } from "../records/problem.ts";
@@ -15,15 +16,12 @@ export interface EvaluatedAttempt {
   answer: string | null;
 }
 
-/** Prompts sampled at once: enough rows to fill the products, little enough memory. */
-const promptsAtOnce = 256;
-
 /**
  * Accuracy on held-out problems, one attempt each, with Wilson's 95 % interval.
  *
  * @param options name of the result; sampling (greedy for the usual figure); seed when sampling is not greedy
  * @param prompts none give accuracy 0 with the interval [0, 1]
- * @param onProgress called with the number of problems answered; what it throws ends the evaluation
+ * @param onProgress called with the number of problems answered, after each token of the batch; what it throws ends the evaluation
  * @returns the summary, and every attempt in the order of the prompts
  * @throws ConfigError when a sampling option is out of range; ShapeError when a prompt does not fit the model
  */
@@ -35,29 +33,22 @@ export async function evaluate(
   onProgress: (done: number) => void = () => {},
 ): Promise<{ summary: EvaluationSummary; attempts: EvaluatedAttempt[] }> {
   const began = performance.now();
-  const attempts: EvaluatedAttempt[] = [];
-  for (let start = 0; start < prompts.length; start += promptsAtOnce) {
-    const chunk = prompts.slice(start, start + promptsAtOnce);
-    const rollout = await sampleAttempts(
-      policy,
-      chunk.map(({ tokens }) => tokens),
-      {
-        ...options.sampling,
-        group: 1,
-        eosId: grading.eosId,
-        seed: options.seed,
-        streams: chunk.map((_, i) => start + i),
-        keeping: "keys",
-      },
-    );
-    policy.stepScope.end();
-    chunk.forEach((prompt, i) => {
-      const attempt = toAttempt(rollout.attempts[i][0], grading);
-      const parts = grading.grade(attempt, prompt);
-      attempts.push({ prompt, attempt, parts, answer: grading.extract(attempt, prompt) });
-    });
-    onProgress(attempts.length);
-  }
+  const { attempts: sampled } = await sampleAttempts(
+    policy,
+    prompts.map(({ tokens }) => tokens),
+    {
+      ...options.sampling,
+      eosId: grading.eosId,
+      textStream: () => createTextStream(grading),
+      seed: options.seed,
+      keepExperts: false,
+      onProgress: ({ attempts: done }) => onProgress(done),
+    },
+  );
+  const attempts = prompts.map((prompt, p): EvaluatedAttempt => {
+    const attempt = toAttempt(sampled[p][0], grading);
+    return { prompt, attempt, parts: grading.grade(attempt, prompt), answer: grading.extract(attempt, prompt) };
+  });
   const n = attempts.length;
   const correct = attempts.filter(({ parts }) => parts.correct === 1).length;
   const formatted = attempts.filter(({ parts }) => parts.format === 1).length;

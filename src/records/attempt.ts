@@ -1,16 +1,21 @@
 import type { Prompt } from "./problem.ts";
 
-/** Why a completion ends: with the end token, or cut off at the length limit. */
-export type StopReason = "eos" | "length";
+/** Why a completion ends: with the end token, with a stop token or stop string, or cut off at the length limit. */
+export type StopReason = "eos" | "stop" | "length";
 
 /** One sampled completion. */
 export interface Attempt {
-  /** Completion token ids, the end token included when it was sampled. */
+  /** Completion token ids, what ended it included. */
   tokens: number[];
   /** Log-probability of each token when it was sampled: full distribution at the sampling temperature. */
   logps: Float32Array | Float64Array;
   stop: StopReason;
   text: string;
+  /**
+   * [mixture layers × tokens × active experts]: the experts of the row that predicted each token, likeliest first; left
+   * out where they were not kept.
+   */
+  expertIds?: Uint8Array | Uint16Array;
 }
 
 /** Named numbers for one attempt; null means not scored, never 0. */

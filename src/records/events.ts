@@ -1,3 +1,5 @@
+import type { StopReason } from "./attempt.ts";
+
 /** What a run emits, one JSON object per line of events.jsonl. `time` is milliseconds since the epoch. */
 export type RunEvent =
   | { type: "run"; time: number; name: string; version: string; seed: number; device: Record<string, string | number> }
@@ -27,6 +29,17 @@ export interface ExpertUse {
   maxOverMean: number;
 }
 
+/** How a stage's answers differ from an earlier one's, on the problems both were measured on. */
+export interface PairedComparison {
+  /** The earlier stage. */
+  against: string;
+  /** Problems answered wrong before and right now; right before and wrong now. */
+  mended: number;
+  broken: number;
+  /** McNemar's exact two-sided test. */
+  p: number;
+}
+
 /** Accuracy of one stage on held-out problems. */
 export interface EvaluationSummary {
   name: string;
@@ -35,6 +48,8 @@ export interface EvaluationSummary {
   formatAccuracy: number;
   n: number;
   seconds: number;
+  /** Absent for the first measured stage of a run. */
+  paired?: PairedComparison;
 }
 
 /** One attempt as kept in a run's attempts file (training) or samples file (evaluation). */
@@ -46,7 +61,7 @@ export interface AttemptRecord {
   gold: string;
   completion: string;
   answer: string | null;
-  stop: "eos" | "length";
+  stop: StopReason;
   tokens: number;
   parts: Record<string, number | null>;
   reward: number;

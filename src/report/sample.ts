@@ -1,3 +1,4 @@
+import type { StopReason } from "../records/attempt.ts";
 import { splitCompletion } from "./steps.ts";
 import { plainStyle, type TerminalStyle } from "./terminal-style.ts";
 
@@ -11,7 +12,7 @@ export interface Sample {
   gold: string | null;
   /** Whether the answer is right, as the grader says; null where it cannot know. */
   right: boolean | null;
-  stop: "eos" | "length";
+  stop: StopReason;
 }
 
 /**

@@ -2,16 +2,17 @@ import { uniformAt } from "../base/rng.ts";
 import type { DeviceBuffer } from "../engine/device.ts";
 import { segmentColumns } from "../engine/ops/attention.ts";
 import type { Routing } from "../engine/ops/mixture.ts";
-import { type Keeping, PiecewiseTape } from "../engine/piecewise.ts";
+import { PiecewiseTape } from "../engine/piecewise.ts";
 import type { Tape } from "../engine/tape.ts";
 import type { DecoderRows } from "../model/decoder.ts";
 import { ExpertCounter } from "../model/expert-use.ts";
 import { uploadRows } from "../model/packed-batch.ts";
 import type { KnownLogps, Policy } from "../model/policy.ts";
 import type { StopReason } from "../records/attempt.ts";
+import { type Completion, Ending, type EndingOptions } from "./completion.ts";
+import { ExpertTrace, readExperts } from "./expert-trace.ts";
 import { RolloutRows } from "./rows.ts";
 import { Sampler } from "./sampler.ts";
-import type { SamplingOptions } from "./sampling.ts";
 
 /** One completion as sampled: ids, and the distribution they were drawn from. */
 export interface SampledAttempt {
@@ -21,6 +22,19 @@ export interface SampledAttempt {
   /** Entropy of that distribution, nats. */
   entropies: Float32Array | Float64Array;
   stop: StopReason;
+  /**
+   * [mixture layers × tokens × active experts]: the experts of the row that predicted each token, likeliest first; null
+   * where they were not kept.
+   */
+  expertIds: Uint8Array | Uint16Array | null;
+}
+
+/** How far a rollout is. */
+export interface RolloutProgress {
+  /** Attempts that have ended. */
+  attempts: number;
+  /** Completion tokens so far. */
+  tokens: number;
 }
 
 /** The forward pass that sampling was, ready to be back-propagated: rows, trained entries and their known values. */
@@ -35,19 +49,20 @@ export interface RolloutForward {
 }
 
 /** What a generation is told. */
-export interface GenerationOptions extends Required<SamplingOptions> {
+export interface GenerationOptions extends EndingOptions {
   group: number;
-  eosId: number;
   seed: number;
   streams: ArrayLike<number>;
-  keeping: Keeping;
+  /** Whether expert ids stay with each attempt. */
+  keepExperts: boolean;
+  onProgress(progress: RolloutProgress): void;
 }
 
 /** When this share of the rows of a piece or less belongs to attempts that go on, the others are dropped. */
 const compactBelow = 0.85;
 
 /**
- * Sampling under way: `promptPiece`, then by turns `draw` and `tokenPiece`, until no attempt goes on. Attempt a is at
+ * Sampling of attempts all at once that keeps every activation for `adopt`: `promptPiece`, then by turns `draw` and `tokenPiece`, until no attempt goes on. Attempt a is at
  * prompt floor(a / group).
  */
 export class Generation {
@@ -63,31 +78,40 @@ export class Generation {
   private readonly fedTokens: Int32Array;
   private readonly fedPositions: Int32Array;
   private fed = 0;
-  private readonly tokens: number[][];
+  private readonly completions: Completion[];
+  private readonly traces: ExpertTrace[];
+  /** f32, by record: records follow each other piece by piece, a row of a piece after the other. */
+  private readonly logps: DeviceBuffer;
+  private readonly entropies: DeviceBuffer;
+  private recorded = 0;
+  private tokenCount = 0;
+  private endedCount = 0;
   /** The record of attempt a's token t is at a · maxNewTokens + t. */
   private readonly recordOf: Int32Array;
-  private readonly stops: (StopReason | null)[];
   private routings: Routing[] = [];
 
   constructor(policy: Policy, prompts: readonly (readonly number[])[], options: GenerationOptions) {
-    const { group, maxNewTokens, keeping } = options;
+    const { group, maxNewTokens } = options;
     const attempts = prompts.length * group;
     const promptRows = prompts.reduce((sum, { length }) => sum + length, 0);
     const capacity = promptRows + attempts * (maxNewTokens - 1);
     this.policy = policy;
     this.prompts = prompts;
     this.options = options;
-    this.tape = new PiecewiseTape({ step: policy.stepScope, piece: policy.pieceScope }, { capacity, keeping });
-    this.sampler = new Sampler(policy, options, attempts * maxNewTokens);
+    this.tape = new PiecewiseTape({ step: policy.stepScope, piece: policy.pieceScope }, { capacity });
+    const ending = new Ending(options);
+    this.sampler = new Sampler(policy, options, ending.barredIds);
+    this.logps = policy.stepScope.temporary("f32", attempts * maxNewTokens);
+    this.entropies = policy.stepScope.temporary("f32", attempts * maxNewTokens);
     this.rows = new RolloutRows(
       prompts.map(({ length }) => length),
       group,
     );
     this.fedTokens = new Int32Array(capacity);
     this.fedPositions = new Int32Array(capacity);
-    this.tokens = Array.from({ length: attempts }, () => []);
+    this.completions = Array.from({ length: attempts }, () => ending.begin());
+    this.traces = Array.from({ length: attempts }, () => new ExpertTrace());
     this.recordOf = new Int32Array(attempts * maxNewTokens);
-    this.stops = new Array(attempts).fill(null);
   }
 
   /** Rows that went through the model. */
@@ -106,7 +130,7 @@ export class Generation {
     this.tape.beginPiece(this.fed);
     const hidden = this.forward(uploadRows(pieceScope, this.fedRows(), config));
     const { width } = config;
-    const rows = this.tokens.length;
+    const rows = this.completions.length;
     const out = pieceScope.temporary("f32", rows * width);
     const last = Int32Array.from(this.rows.rowOf, ([row]) => row);
     device.enqueue("gatherRows", { x: hidden, index: pieceScope.upload("i32", last), out, rows, width });
@@ -116,11 +140,12 @@ export class Generation {
   /** Feeds the tokens just drawn, one row for each active attempt; one that has ended is fed on until it is dropped. */
   tokenPiece(step: number): DeviceBuffer {
     const { pieceScope } = this.policy;
-    const { group, eosId } = this.options;
+    const { group } = this.options;
     this.rows.addPiece();
     const begin = this.fed;
     for (const attempt of this.rows.active) {
-      this.fedTokens[this.fed] = this.tokens[attempt][step - 1] ?? eosId;
+      const { tokens } = this.completions[attempt];
+      this.fedTokens[this.fed] = tokens[step - 1] ?? tokens.at(-1);
       this.fedPositions[this.fed++] = this.prompts[Math.floor(attempt / group)].length + step - 1;
     }
     this.tape.beginPiece(this.fed - begin);
@@ -134,51 +159,72 @@ export class Generation {
 
   /** Draws every active attempt's next token from the rows of the piece just fed; false when none goes on. */
   async draw(hidden: DeviceBuffer, step: number): Promise<boolean> {
-    const { group, seed, streams, eosId, ignoreEos, maxNewTokens } = this.options;
+    const { group, seed, streams, maxNewTokens, keepExperts } = this.options;
+    const { device, config } = this.policy;
     const { active } = this.rows;
-    const uniforms = new Float32Array(active.length);
-    for (let row = 0; row < active.length; row++)
+    const count = active.length;
+    const uniforms = new Float32Array(count);
+    for (let row = 0; row < count; row++)
       uniforms[row] = uniformAt(seed, streams[Math.floor(active[row] / group)], active[row] % group, step);
-    const firstRecord = this.sampler.recorded;
-    const ids = await this.sampler.draw(hidden, uniforms);
-    await this.experts.add(this.policy.device, this.routings);
+    const request = {
+      uniforms,
+      tooShort: (row: number) => this.completions[active[row]].tooShort,
+      context: (row: number) => [this.prompts[Math.floor(active[row] / group)], this.completions[active[row]].tokens],
+    };
+    const firstRecord = this.recorded;
+    this.recorded += count;
+    const ids = await this.sampler.draw(hidden, request, {
+      logps: device.view(this.logps, firstRecord, count),
+      entropies: device.view(this.entropies, firstRecord, count),
+    });
+    const experts = keepExperts ? await readExperts(device, this.routings) : [];
+    await this.experts.add(device, this.routings);
     let going = 0;
-    for (let row = 0; row < active.length; row++) {
+    for (let row = 0; row < count; row++) {
       const attempt = active[row];
-      if (this.stops[attempt] !== null) continue;
-      this.tokens[attempt].push(ids[row]);
+      const completion = this.completions[attempt];
+      if (completion.stop !== null) continue;
+      completion.add(ids[row]);
       this.recordOf[attempt * maxNewTokens + step] = firstRecord + row;
-      if (ids[row] === eosId && !ignoreEos) this.stops[attempt] = "eos";
-      else going++;
+      const passRow = step === 0 ? this.rows.rowOf[attempt][0] : row;
+      if (keepExperts) this.traces[attempt].add(experts, passRow, config.activeExperts);
+      this.tokenCount++;
+      if (completion.stop === null) going++;
+      else this.endedCount++;
     }
-    if (going > 0 && going <= compactBelow * active.length)
-      this.rows.compact((attempt) => this.stops[attempt] === null);
+    this.options.onProgress({ attempts: this.endedCount, tokens: this.tokenCount });
+    if (going > 0 && going <= compactBelow * count)
+      this.rows.compact((attempt) => this.completions[attempt].stop === null);
     return going > 0;
   }
 
   /** Every attempt with what was recorded of it, by number. */
   async attempts(): Promise<SampledAttempt[]> {
-    const { device } = this.policy;
-    const { recorded } = this.sampler;
-    const logps = await device.read(device.view(this.sampler.logps, 0, recorded));
-    const entropies = await device.read(device.view(this.sampler.entropies, 0, recorded));
-    return this.tokens.map((tokens, attempt) => {
+    const { device, config } = this.policy;
+    const logps = await device.read(device.view(this.logps, 0, this.recorded));
+    const entropies = await device.read(device.view(this.entropies, 0, this.recorded));
+    return this.completions.map(({ tokens, stop }, attempt) => {
       const records = this.recordsOf(attempt);
-      const stop = this.stops[attempt] ?? "length";
-      return { tokens, logps: select(logps, records), entropies: select(entropies, records), stop };
+      return {
+        tokens,
+        logps: select(logps, records),
+        entropies: select(entropies, records),
+        stop: stop ?? "length",
+        expertIds: this.options.keepExperts ? this.traces[attempt].pack(config.activeExperts, config.experts) : null,
+      };
     });
   }
 
   /** See `Rollout.adopt`. */
   adopt(attempts: readonly number[]): RolloutForward {
     const { device, stepScope, config } = this.policy;
-    const entries = attempts.reduce((sum, attempt) => sum + this.tokens[attempt].length, 0);
+    const entries = attempts.reduce((sum, attempt) => sum + this.completions[attempt].tokens.length, 0);
     const records = new Int32Array(entries);
     const trainedRows = new Int32Array(entries);
     const targets = new Int32Array(entries);
     let filled = 0;
     for (const attempt of attempts) {
-      const tokens = this.tokens[attempt];
+      const { tokens } = this.completions[attempt];
       const rows = this.rows.rowOf[attempt];
       records.set(this.recordsOf(attempt), filled);
       for (let t = 0; t < tokens.length; t++, filled++) {
@@ -197,7 +243,7 @@ export class Generation {
       rows: uploadRows(stepScope, this.fedRows(), config),
       trainedRows,
       targets,
-      known: { logps: inOrder(this.sampler.logps), entropies: inOrder(this.sampler.entropies) },
+      known: { logps: inOrder(this.logps), entropies: inOrder(this.entropies) },
       rowCount: this.rowCount,
     };
   }
@@ -218,7 +264,7 @@ export class Generation {
 
   private recordsOf(attempt: number): Int32Array {
     const begin = attempt * this.options.maxNewTokens;
-    return this.recordOf.subarray(begin, begin + this.tokens[attempt].length);
+    return this.recordOf.subarray(begin, begin + this.completions[attempt].tokens.length);
   }
 }
 
