@@ -121,7 +121,9 @@ function chosenOptions(union: Definition, value: unknown): Schema[] {
   const { discriminator, options = [] } = union;
   if (discriminator === undefined || typeof value !== "object" || value === null) return options;
   const tag = (value as Record<string, unknown>)[discriminator];
-  const chosen = options.filter((option) => tagsOf(option, discriminator).includes(tag));
+  const chosen = options.filter((option) =>
+    tag === undefined ? mayLack(option, discriminator) : tagsOf(option, discriminator).includes(tag),
+  );
   return chosen.length > 0 ? chosen : options;
 }
 
@@ -133,6 +135,12 @@ function tagsOf(option: Schema, discriminator: string): unknown[] {
   const shape = definition(unwrap(option)).shape ?? {};
   const tag = shape[discriminator] === undefined ? null : definition(unwrap(shape[discriminator]));
   return tag?.values ?? Object.values(tag?.entries ?? {});
+}
+
+/** Whether an option of a union is also the one for values without a discriminator. */
+function mayLack(option: Schema, discriminator: string): boolean {
+  const field = definition(unwrap(option)).shape?.[discriminator];
+  return field !== undefined && definition(field).type === "optional";
 }
 
 function listWords(values: readonly unknown[]): string {

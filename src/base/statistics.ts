@@ -22,6 +22,26 @@ export function median(values: readonly number[]): number {
 }
 
 /**
+ * McNemar's exact test of two measurements of the same items: how likely a split of the items that changed is at least this
+ * uneven when either direction is as likely. Two-sided binomial test with probability ½.
+ *
+ * @param gained items that only the second got right; lost: that only the first did
+ * @returns p in (0, 1]; 1 when nothing changed
+ * @see McNemar 1947, Psychometrika 12:153
+ */
+export function mcnemarP(gained: number, lost: number): number {
+  const n = gained + lost;
+  // Terms C(n, k) / 2^n by their logarithms: 2^n overflows from 1024 on.
+  let logTerm = -n * Math.LN2;
+  let tail = Math.exp(logTerm);
+  for (let k = 1; k <= Math.min(gained, lost); k++) {
+    logTerm += Math.log((n - k + 1) / k);
+    tail += Math.exp(logTerm);
+  }
+  return Math.min(1, 2 * tail);
+}
+
+/**
  * Wilson's 95 % score interval for a proportion: successes out of n.
  * @returns [low, high] in [0,1]; [0,1] when n is 0
  * @see Wilson 1927, JASA 22:209

@@ -21,6 +21,12 @@ export function formatShare(share: number): string {
   return formatPercent(share, share !== 0 && Math.abs(share) < 0.01 ? 2 : 1);
 }
 
+/** What changed against an earlier stage: `+46 −18, p 0.0005`. */
+export function formatPaired({ mended, broken, p }: { mended: number; broken: number; p: number }): string {
+  const chance = p < 0.0001 ? "< 0.0001" : p.toPrecision(p < 0.001 ? 1 : 2);
+  return `+${formatCount(mended)} −${formatCount(broken)}, p ${chance}`;
+}
+
 /** A 95 % interval of a share: [0.7062, 0.7612] → `70.6 – 76.1`. */
 export function formatInterval([low, high]: readonly [number, number]): string {
   return `${(low * 100).toFixed(1)} – ${(high * 100).toFixed(1)}`;

@@ -1,4 +1,4 @@
-import type { EvaluationSummary, ExpertUse, RunEvent, StageKind } from "../records/events.ts";
+import type { EvaluationSummary, ExpertUse, PairedComparison, RunEvent, StageKind } from "../records/events.ts";
 import type { Point } from "./series.ts";
 
 /** What a report says about one stage, gathered from its events. */
@@ -141,6 +141,7 @@ export interface StageResult {
   formatAccuracy: number;
   n: number;
   seconds: number;
+  paired?: PairedComparison;
 }
 
 /**
@@ -152,7 +153,7 @@ export function stageResults(summary: RunSummary): StageResult[] {
     const results = stage.evaluations.map(({ result }) => result);
     const result = results.findLast(({ name }) => name === stage.name) ?? results.at(-1);
     if (!result) return [];
-    const { accuracy, ci95, formatAccuracy, n } = result;
+    const { accuracy, ci95, formatAccuracy, n, paired } = result;
     return [
       {
         name: stage.name,
@@ -162,6 +163,7 @@ export function stageResults(summary: RunSummary): StageResult[] {
         formatAccuracy,
         n,
         seconds: stage.seconds ?? result.seconds,
+        ...(paired && { paired }),
       },
     ];
   });

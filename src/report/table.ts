@@ -1,4 +1,4 @@
-import { formatCount, formatDuration, formatInterval, formatPercent } from "./format.ts";
+import { formatCount, formatDuration, formatInterval, formatPaired, formatPercent } from "./format.ts";
 import type { StageResult } from "./summary.ts";
 import { plainStyle, type TerminalStyle } from "./terminal-style.ts";
 import { displayWidth, pad } from "./text-width.ts";
@@ -34,7 +34,10 @@ export function formatTable(
   return [style.dim(line(columns.map(({ title }) => title))), style.dim(rule), ...rows.map(line)].join("\n");
 }
 
-/** The stage table: `stage | accuracy | 95 % interval | format | n | time`, one line per measured stage. */
+/**
+ * The stage table: `stage | accuracy | 95 % interval | format | n | time`, one line per measured stage; where stages were
+ * compared with the one before, also which answers were mended and broken since, with McNemar's p.
+ */
 export function stageTable(results: readonly Omit<StageResult, "kind">[], style: TerminalStyle = plainStyle): string {
   const columns: Column[] = [
     { title: "stage", align: "left" },
@@ -44,10 +47,12 @@ export function stageTable(results: readonly Omit<StageResult, "kind">[], style:
     { title: "n", align: "right" },
     { title: "time", align: "right" },
   ];
-  const rows = results.map(({ name, accuracy, ci95, formatAccuracy, n, seconds }) => [
+  if (results.some(({ paired }) => paired)) columns.splice(3, 0, { title: "against the stage before", align: "right" });
+  const rows = results.map(({ name, accuracy, ci95, formatAccuracy, n, seconds, paired }) => [
     style.bold(name),
     style.bold(formatPercent(accuracy)),
     formatInterval(ci95),
+    ...(columns.length > 6 ? [paired ? formatPaired(paired) : ""] : []),
     formatPercent(formatAccuracy),
     formatCount(n),
     formatDuration(seconds),
