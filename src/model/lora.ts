@@ -134,13 +134,21 @@ export function attachLora(
   options: LoraOptions,
   { trained }: { trained: boolean } = { trained: true },
 ): Policy {
-  const { device, config, weights: base } = policy;
+  const complete = completeLora(options, policy.config);
+  return attachModules(policy, complete, adapterModules(policy.config, complete, policy.weights), { trained });
+}
+
+/** `attachLora` of the given additions, which may be some of those that the options mean. */
+export function attachModules(
+  policy: Policy,
+  options: Required<LoraOptions>,
+  modules: readonly AdapterModule[],
+  { trained }: { trained: boolean },
+): Policy {
+  const { device, weights: base } = policy;
   if (policy.adapter) throw new ConfigError("lora: this model has an adapter already; merge it into its base first");
-  const complete = completeLora(options, config);
-  const modules = adapterModules(config, complete, base);
-  const definitions = adapterParameters(modules, complete.rank, new Rng(complete.seed, 4));
-  const parameters = new Parameters(device, definitions, { trained });
-  const { rank, alpha, rankStabilized, dropout } = complete;
+  const { rank, alpha, rankStabilized, dropout, seed } = options;
+  const parameters = new Parameters(device, adapterParameters(modules, rank, new Rng(seed, 4)), { trained });
   const scale = alpha / (rankStabilized ? Math.sqrt(rank) : rank);
   const pairs = new Map<string, LoraPair>(
     modules.map(({ name, a, b }, module) => [
@@ -156,7 +164,7 @@ export function attachLora(
       lora: (name) => pairs.get(name) ?? null,
     },
     parameters,
-    adapter: { options: complete, base, modules },
+    adapter: { options, base, modules },
     owned: [...policy.owned, parameters],
   };
 }
