@@ -60,7 +60,7 @@ function refusal(reference: HubReference, { endpoint, token }: HubSettings, resp
   if (status === 401 || status === 404 || code === "RepoNotFound")
     return hubFault(
       reference,
-      `${endpoint} has no ${nameOf(reference)}, or ${token === null ? "it is private and HF_TOKEN is not set" : "HF_TOKEN gives no access to it"}; check the spelling of org/name`,
+      `${endpoint} has no ${nameOf(reference)}, or ${token === null ? "it is private and HF_TOKEN is not set" : "HF_TOKEN gives no access to it"}; check the spelling of org/name, or of the path if one was meant`,
     );
   if (status === 403)
     return hubFault(
