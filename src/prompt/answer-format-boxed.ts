@@ -3,7 +3,7 @@ import { type AnswerFormat, askPlainly, found } from "./answer-format.ts";
 const COMMAND = "\\boxed";
 
 /** What matters to boxes: their beginnings (with a brace, or before a number or letter), escaped characters, braces. */
-const MARKS = /\\boxed(?![a-z])\s{0,9}(?:(\{)|(\d[\d.]*|(?<=\s)\w))?|\\[^]|[{}]/g;
+const MARKS = /\\boxed(?![a-z])\s{0,9}(?:(\{)|(\d[\d.]*|(?<=\s)\w))?|\\[\s\S]|[{}]/g;
 
 /**
  * What the last `\boxed{…}` with balanced braces holds, or the number or letter of `\boxed 2`; null when there is none.

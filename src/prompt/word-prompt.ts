@@ -1,8 +1,6 @@
-import { ConfigError } from "../base/errors.ts";
 import type { Demonstration, Problem, Prompt } from "../records/problem.ts";
 import type { AnswerFormat } from "./answer-format.ts";
-import type { ChatMessage } from "./chat-template.ts";
-import type { Tokenizer } from "./tokenizer.ts";
+import type { ChatMessage, TextTokenizer } from "./text-tokenizer.ts";
 
 /** How a problem in words is put to a model. */
 export interface WordPromptOptions {
@@ -13,11 +11,8 @@ export interface WordPromptOptions {
   instruction?: string;
 }
 
-/** What word prompts ask of a tokenizer beyond plain text. */
-export interface ChatTokenizer extends Tokenizer {
-  /** The ids of a conversation in the model's template; `addGenerationPrompt` ends it where the answer begins. */
-  encodeChat?(messages: readonly ChatMessage[], options: { addGenerationPrompt: boolean }): number[];
-}
+/** What word prompts ask of a tokenizer. */
+export type WordTokenizer = Pick<TextTokenizer, "encode" | "encodeChat" | "eosId" | "framing">;
 
 /** A prompt as text: a conversation and what the answer opens with, or one text. */
 export type RenderedPrompt =
@@ -33,20 +28,17 @@ export function renderPrompt(problem: Problem, options: WordPromptOptions): Rend
 }
 
 /**
- * The prompt of a problem as token ids: what the sampler goes on from, and what a demonstration begins with.
- * @throws ConfigError when the tokenizer has no chat template and one is wanted
+ * The prompt of a problem as token ids: what the sampler goes on from, and what a demonstration begins with. Special tokens
+ * that stand in a question are read as text.
+ * @throws ConfigError when a chat is wanted and the tokenizer has no chat template
  */
-export function wordPrompt(problem: Problem, tokenizer: ChatTokenizer, options: WordPromptOptions): Prompt {
+export function wordPrompt(problem: Problem, tokenizer: WordTokenizer, options: WordPromptOptions): Prompt {
   const rendered = renderPrompt(problem, options);
-  if (rendered.template === "plain") return { problem, tokens: tokenizer.encode(rendered.text) };
-  if (tokenizer.encodeChat === undefined) {
-    throw new ConfigError(
-      "word prompt: expected a tokenizer with a chat template, got one without; use template: plain, " +
-        "or a model directory with chat_template.jinja",
-    );
+  if (rendered.template === "plain") {
+    return { problem, tokens: [...tokenizer.framing.before, ...encodeText(rendered.text, tokenizer)] };
   }
   const turn = tokenizer.encodeChat(rendered.messages, { addGenerationPrompt: true });
-  return { problem, tokens: [...turn, ...(rendered.opening === "" ? [] : tokenizer.encode(rendered.opening))] };
+  return { problem, tokens: [...turn, ...encodeText(rendered.opening, tokenizer)] };
 }
 
 /**
@@ -56,9 +48,13 @@ export function wordPrompt(problem: Problem, tokenizer: ChatTokenizer, options: 
  */
 export function wordDemonstration(
   problem: Problem,
-  tokenizer: ChatTokenizer,
+  tokenizer: WordTokenizer,
   options: WordPromptOptions,
 ): Demonstration {
-  const prompt = wordPrompt(problem, tokenizer, options);
-  return { prompt, completion: [...tokenizer.encode(options.format.completion(problem)), tokenizer.eosId] };
+  const completion = encodeText(options.format.completion(problem), tokenizer);
+  return { prompt: wordPrompt(problem, tokenizer, options), completion: [...completion, tokenizer.eosId] };
+}
+
+function encodeText(text: string, tokenizer: WordTokenizer): number[] {
+  return text === "" ? [] : tokenizer.encode(text, { specialTokens: "text" });
 }
