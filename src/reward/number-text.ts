@@ -11,9 +11,9 @@ export interface WrittenNumber {
 const MAX_LENGTH = 200;
 
 const DIGITS = String.raw`(?:\d{1,3}(?:,\d{3})+(?!\d)|\d+)(?:\.\d*)?|\.\d+`;
-const CURRENCY = String.raw`[$€£¥₹]`;
+const CURRENCY = "$€£¥₹";
 const NUMBER = new RegExp(
-  String.raw`^([+-]?)\s*(${CURRENCY}?)\s*(-?)\s*(${DIGITS})(?:\s*/\s*(${DIGITS}))?(\s*[%°$€£¥₹]|[a-z]+|\s+[a-z][a-z' -]*)?\.?$`,
+  String.raw`^([+-]?)\s*([${CURRENCY}]?)\s*(-?)\s*(${DIGITS})(?:\s*/\s*(${DIGITS}))?(\s*[%°${CURRENCY}]|[a-z]+|\s+[a-z][a-z' -]*)?\.?$`,
   "i",
 );
 
@@ -86,6 +86,7 @@ function withoutTypesetting(text: string): string {
     .replaceAll("{,}", ",")
     .replace(/\\([$%])/g, "$1")
     .replace(/\\[!,;: ]/g, "")
+    .replace(/\s+/g, " ")
     .trim();
 }
 

@@ -1,5 +1,5 @@
 import type { AnswerFormat } from "../prompt/answer-format.ts";
-import type { Tokenizer } from "../prompt/tokenizer.ts";
+import type { TextTokenizer } from "../prompt/text-tokenizer.ts";
 import type { Attempt, RewardParts, StopReason } from "../records/attempt.ts";
 import type { Problem, Prompt } from "../records/problem.ts";
 import { compareAnswers } from "./answer-equivalence.ts";
@@ -47,16 +47,16 @@ export function wordReward(format: AnswerFormat): Reward {
 /**
  * How attempts at word problems are read and graded, as the loops ask it (`Grading`).
  *
- * @param stopIds ids that end a completion and are no part of its text
+ * @param tokenizer a last id among its `stopIds` ends a completion and is no part of its text
  * @param rewards further parts beside those of `WordParts`; of parts with one name the last counts
  */
 export function wordGrading(
-  tokenizer: Tokenizer & { readonly stopIds?: readonly number[] },
+  tokenizer: Pick<TextTokenizer, "decode" | "eosId" | "stopIds">,
   format: AnswerFormat,
   rewards: readonly Reward[] = [],
 ) {
   const all = [wordReward(format), ...rewards];
-  const ends = new Set([tokenizer.eosId, ...(tokenizer.stopIds ?? [])]);
+  const ends = new Set([tokenizer.eosId, ...tokenizer.stopIds]);
   return {
     eosId: tokenizer.eosId,
     decode: (tokens: readonly number[]) =>

@@ -30,7 +30,8 @@ export function parseCsv(text: string, file: string, delimiter: "," | "\t"): Pic
 
 function parseRecords(text: string, file: string, delimiter: string): { record: string[]; line: number }[] {
   try {
-    const options = { bom: true, delimiter, info: true, skip_empty_lines: true, relax_column_count: false } as const;
+    const record_delimiter = ["\r\n", "\n"];
+    const options = { bom: true, delimiter, record_delimiter, info: true, skip_empty_lines: true } as const;
     const parsed = parse(text, options) as unknown as { record: string[]; info: { lines: number } }[];
     // A record's own count is of the line it ends on.
     return parsed.map(({ record, info }) => ({ record, line: info.lines - lineEnds(record) }));
