@@ -22,3 +22,32 @@ it("hands out disjoint memory, and holds what the largest step took, not the sum
   scope.close();
   expect(device.memory().bytes).toBe(0);
 });
+
+it("takes back what was stacked since a mark, over slabs' ends, and keeps temporaries", async () => {
+  const device = openReferenceDevice();
+  const scope = new Scope(device);
+  const fill = (length: number, value: number, temporary = false) => {
+    const buffer = temporary ? scope.temporary("f32", length) : scope.stacked(length);
+    device.enqueue("fill", { out: buffer, count: length, value });
+    return buffer;
+  };
+  const below = fill(200_000, 1);
+  const mark = scope.mark();
+  for (let round = 0; round < 20; round++) {
+    const [first, second] = [fill(150_000, 2), fill(300_000, 3)];
+    const temporary = fill(1000, 4, true);
+    for (const [buffer, value] of [[below, 1] as const, [first, 2] as const, [second, 3] as const]) {
+      const values = await device.read(buffer);
+      expect([values[0], values.at(-1)]).toEqual([value, value]);
+    }
+    scope.release(mark);
+    fill(700_000, 5);
+    scope.release(mark);
+    expect((await device.read(temporary))[999]).toBe(4);
+  }
+  scope.end();
+  // The most that was stacked at once, the first slab of temporaries, and roundings.
+  expect(device.memory().bytes).toBeLessThan((900_000 + 2 ** 18 + 300) * 8);
+  scope.close();
+  expect(device.memory().bytes).toBe(0);
+});

@@ -5,14 +5,21 @@ const alignment = 64;
 /** Elements of the first slab: 1 MiB. */
 const firstSlab = 2 ** 18;
 
+/** A place in memory that is handed out from the front. */
+interface Place {
+  slab: number;
+  used: number;
+  live: number;
+}
+
 /** Memory of one type, handed out from the front; more slabs are added while a step runs, one remains afterwards. */
 class Slabs {
   private readonly device: Device;
   private readonly dtype: DType;
   private slabs: DeviceBuffer[] = [];
-  private used = 0;
-  /** Elements handed out in this step. */
-  private taken = 0;
+  private at: Place = { slab: 0, used: 0, live: 0 };
+  /** Most elements that were handed out at once in this step. */
+  private peak = 0;
 
   constructor(device: Device, dtype: DType) {
     this.device = device;
@@ -21,52 +28,69 @@ class Slabs {
 
   take(length: number): DeviceBuffer {
     const rounded = Math.ceil(length / alignment) * alignment;
-    let slab = this.slabs.at(-1);
-    if (!slab || this.used + rounded > slab.length) {
-      slab = this.device.allocate(this.dtype, Math.max(rounded, slab?.length ?? firstSlab));
-      this.slabs.push(slab);
-      this.used = 0;
+    const { at, slabs } = this;
+    while (at.slab < slabs.length && at.used + rounded > slabs[at.slab].length) {
+      at.slab++;
+      at.used = 0;
     }
-    const buffer = this.device.view(slab, this.used, length);
-    this.used += rounded;
-    this.taken += rounded;
+    if (at.slab === slabs.length)
+      slabs.push(this.device.allocate(this.dtype, Math.max(rounded, slabs.at(-1)?.length ?? firstSlab)));
+    const buffer = this.device.view(slabs[at.slab], at.used, length);
+    at.used += rounded;
+    at.live += rounded;
+    this.peak = Math.max(this.peak, at.live);
     return buffer;
+  }
+
+  place(): Place {
+    return { ...this.at };
+  }
+
+  backTo(place: Readonly<Place>): void {
+    this.at = { ...place };
   }
 
   reset(): void {
     if (this.slabs.length > 1) {
-      const enough = this.taken;
+      const enough = this.peak;
       this.free();
       this.slabs = [this.device.allocate(this.dtype, enough)];
     }
-    this.used = 0;
-    this.taken = 0;
+    this.at = { slab: 0, used: 0, live: 0 };
+    this.peak = 0;
   }
 
   free(): void {
     for (const slab of this.slabs) this.device.free(slab);
     this.slabs = [];
-    this.used = 0;
-    this.taken = 0;
+    this.at = { slab: 0, used: 0, live: 0 };
+    this.peak = 0;
   }
 }
+
+/** Where a scope's stack stood; see `Scope.mark`. */
+export type StackMark = Readonly<Place>;
 
 /**
  * Memory that lives for one step. Temporaries are ranges of slabs that survive from step to step, so a steady loop
  * allocates nothing and holds what its largest step took; contents are undefined. `end` takes everything back at once.
+ *
+ * Beside the temporaries there is a stack, whose memory can be taken back before: to what it was when a mark was set.
  */
 export class Scope {
   readonly device: Device;
-  private readonly slabs: Record<DType, Slabs>;
+  private readonly lasting: Record<DType, Slabs>;
+  private readonly stack: Slabs;
 
   constructor(device: Device) {
     this.device = device;
-    this.slabs = { f32: new Slabs(device, "f32"), i32: new Slabs(device, "i32") };
+    this.lasting = { f32: new Slabs(device, "f32"), i32: new Slabs(device, "i32") };
+    this.stack = new Slabs(device, "f32");
   }
 
   /** Undefined contents; valid until `end`. */
   temporary(dtype: DType, length: number): DeviceBuffer {
-    return this.slabs[dtype].take(length);
+    return this.lasting[dtype].take(length);
   }
 
   /** A temporary holding `data`. */
@@ -76,15 +100,32 @@ export class Scope {
     return buffer;
   }
 
+  /** f32 memory with undefined contents; valid until `end` or `release` of a mark set before. Never write to it from the host. */
+  stacked(length: number): DeviceBuffer {
+    return this.stack.take(length);
+  }
+
+  /** Where the stack stands. */
+  mark(): StackMark {
+    return this.stack.place();
+  }
+
+  /** Takes back what was stacked since `mark`: what is enqueued from here on may overwrite it. Marks are released last first. */
+  release(mark: StackMark): void {
+    this.stack.backTo(mark);
+  }
+
   /** Ends the step: every temporary may be handed out again. */
   end(): void {
-    this.slabs.f32.reset();
-    this.slabs.i32.reset();
+    for (const slabs of this.all()) slabs.reset();
   }
 
   /** Gives all memory back to the device. */
   close(): void {
-    this.slabs.f32.free();
-    this.slabs.i32.free();
+    for (const slabs of this.all()) slabs.free();
+  }
+
+  private all(): Slabs[] {
+    return [...Object.values(this.lasting), this.stack];
   }
 }

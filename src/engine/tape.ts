@@ -1,5 +1,7 @@
+import { ShapeError } from "../base/errors.ts";
 import type { Device, DeviceBuffer } from "./device.ts";
 import type { KernelArguments, KernelName } from "./kernels.ts";
+import { RecomputedTensor } from "./recomputed-tensor.ts";
 import type { Scope } from "./scope.ts";
 import type { WeightFormat } from "./weight-formats.ts";
 
@@ -22,6 +24,14 @@ export interface Parameter {
 }
 
 /**
+ * What a recording tape holds of a section for the way back. `all`: every activation. `costly`: all but the outputs of
+ * kernels that are cheap to run again (norms, activations, rows sorted by expert), which are computed again where a trained
+ * weight needs them. `inputs`: the section's input alone; the section is run again (gradient checkpointing,
+ * arXiv:1604.06174). Gradients are the same bits each way.
+ */
+export type KeptActivations = "all" | "costly" | "inputs";
+
+/**
  * The tape: ops run at once and, when recording, push how to go back. Temporaries come from a step scope.
  *
  * Gradients: `claim` hands an op the buffer to put a tensor's gradient in and says whether something is in it yet, so
@@ -34,18 +44,71 @@ export class Tape {
   protected backwards: (() => void)[] = [];
   /** Above 0 while `regrouped` runs. */
   protected regroupedDepth = 0;
-  /** Buffers of gradients that have been gone through, by length. */
+  private readonly activations: KeptActivations;
+  /** Buffers of gradients that have been gone through and of tensors that are computed again, by length. */
   private readonly spent = new Map<number, DeviceBuffer[]>();
+  private inSection = false;
+  /** While a section runs whose steps back are made later. */
+  private paused = false;
+  /** What the section being run will compute again; null outside such a section. */
+  private recomputed: RecomputedTensor[] | null = null;
+  /** The places sections of a pass that is not recorded put their results in, by turns. */
+  private results: [DeviceBuffer, DeviceBuffer] | null = null;
 
-  constructor(scope: Scope, options: { recording: boolean }) {
+  /** @param options activations: what a recording tape keeps of sections, default all */
+  constructor(scope: Scope, options: { recording: boolean; activations?: KeptActivations }) {
     this.device = scope.device;
     this.scope = scope;
     this.recording = options.recording;
+    this.activations = options.activations ?? "all";
   }
 
-  /** A tensor with undefined contents. */
+  /** A tensor with undefined contents; of a section that is not kept, valid until its end. */
   tensor(rows: number, width: number): Tensor {
-    return { buffer: this.scope.temporary("f32", rows * width), rows, width, gradient: null };
+    return { buffer: this.scope.stacked(rows * width), rows, width, gradient: null };
+  }
+
+  /**
+   * The output of one cheap kernel, which need not be kept. Whoever reads it on the way back asks for its buffer only then:
+   * until then there is none.
+   *
+   * @param args the kernel's arguments, its output in `y`
+   */
+  computed<N extends KernelName>(
+    kernel: N,
+    { rows, width }: { rows: number; width: number },
+    args: (y: DeviceBuffer) => KernelArguments<N, DeviceBuffer>,
+  ): Tensor {
+    if (!this.recomputed) {
+      const y = this.tensor(rows, width);
+      this.forward(kernel, args(y.buffer));
+      return y;
+    }
+    const y = new RecomputedTensor(rows, width, {
+      compute: (buffer) => this.device.enqueue(kernel, args(buffer)),
+      take: (length) => this.take(length),
+      release: (buffer) => this.release(buffer),
+    });
+    this.recomputed.push(y);
+    return y;
+  }
+
+  /**
+   * Runs a part of the model that reads one tensor and makes one of the same shape (a decoder layer), and takes back what
+   * memory of it can be: all but its output when not recording; when recording, see `KeptActivations`. Sections follow each
+   * other: in a pass that is not recorded, a section's input is gone when the section after it has run. A section within a
+   * section is part of it.
+   *
+   * @param body may run twice, and does the same both times; what it returns beside the output is from the first time. Of
+   * its tensors only the output outlives it; temporaries of the scope do, too
+   * @throws ShapeError when the output does not have the input's shape
+   */
+  section<R extends { output: Tensor }>(x: Tensor, body: (x: Tensor) => R): R {
+    if (this.inSection || (this.recording && this.activations === "all")) return body(x);
+    return this.asSection(() => {
+      if (!this.recording) return this.recycled(x, body, this.nextResult(x));
+      return this.activations === "inputs" ? this.checkpointed(x, body) : this.trimmed(x, body);
+    });
   }
 
   /** Enqueues a kernel of the forward pass. */
@@ -75,7 +138,7 @@ export class Tape {
 
   /** Remembers a step of the way back; ignored when not recording. */
   push(backward: () => void): void {
-    if (this.recording) this.backwards.push(backward);
+    if (this.recording && !this.paused) this.backwards.push(backward);
   }
 
   /**
@@ -132,9 +195,90 @@ export class Tape {
 
   /** Runs the remembered steps, last first, and forgets them. Outputs' gradients must be set before. */
   backward(): void {
+    this.goBack();
+    this.spent.clear();
+  }
+
+  private goBack(): void {
     for (let i = this.backwards.length - 1; i >= 0; i--) this.backwards[i]();
     this.backwards = [];
-    this.spent.clear();
+  }
+
+  private asSection<R>(run: () => R): R {
+    this.inSection = true;
+    try {
+      return run();
+    } finally {
+      this.inSection = false;
+    }
+  }
+
+  /** Runs a section and takes back all its memory, its output copied to `to`. */
+  private recycled<R extends { output: Tensor }>(x: Tensor, body: (x: Tensor) => R, to: DeviceBuffer): R {
+    const mark = this.scope.mark();
+    const result = body(x);
+    const { output } = result;
+    this.scope.release(mark);
+    // Kept with all other rows by a tape whose rows come in pieces.
+    if (this.whole(output) !== output) return result;
+    if (output.rows !== x.rows || output.width !== x.width)
+      throw new ShapeError(
+        `section: its output must be like its input, [${x.rows},${x.width}], got [${output.rows},${output.width}]`,
+      );
+    this.forward("copy", { x: output.buffer, out: to, count: to.length });
+    return { ...result, output: { ...output, buffer: to } };
+  }
+
+  /** Where a section that reads x puts its output: never where x is. */
+  private nextResult(x: Tensor): DeviceBuffer {
+    const [first, second] = this.results ?? [];
+    if (first && second && x.buffer === first) return second;
+    if (first && second && x.buffer === second) return first;
+    const length = x.rows * x.width;
+    this.results = [this.scope.stacked(length), this.scope.stacked(length)];
+    return this.results[0];
+  }
+
+  /** Runs a section now without recording, and again, recording, when its output's gradient is there. */
+  private checkpointed<R extends { output: Tensor }>(x: Tensor, body: (x: Tensor) => R): R {
+    const to = this.scope.stacked(x.rows * x.width);
+    this.paused = true;
+    let result: R;
+    try {
+      result = this.recycled(x, body, to);
+    } finally {
+      this.paused = false;
+    }
+    const y = result.output;
+    this.onGradient(y, (dY) => {
+      const mark = this.scope.mark();
+      const before = this.backwards;
+      this.backwards = [];
+      const { output } = this.asSection(() => body(x));
+      output.gradient = dY;
+      y.gradient = null;
+      this.goBack();
+      this.backwards = before;
+      this.scope.release(mark);
+    });
+    return result;
+  }
+
+  /** Runs a section, recording, and takes back the memory of what is computed again on the way back. */
+  private trimmed<R extends { output: Tensor }>(x: Tensor, body: (x: Tensor) => R): R {
+    const recomputed: RecomputedTensor[] = [];
+    const dropAll = () => {
+      for (const tensor of recomputed) tensor.drop();
+    };
+    // The section's last step on the way back.
+    this.push(dropAll);
+    this.recomputed = recomputed;
+    try {
+      return body(x);
+    } finally {
+      this.recomputed = null;
+      dropAll();
+    }
   }
 
   private take(length: number): DeviceBuffer {

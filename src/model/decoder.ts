@@ -32,8 +32,6 @@ interface Pass extends Required<PassOptions> {
   tape: Tape;
   weights: Weights;
   rows: DecoderRows;
-  /** How each mixture layer so far routed its rows. */
-  routings: Routing[];
 }
 
 /** ALiBi slope of head i of H: 2^(−8(i+1)/H). @see arXiv:2108.12409 */
@@ -77,18 +75,25 @@ export class Decoder {
     { balanceScale = 0 }: PassOptions = {},
   ): { hidden: Tensor; routings: Routing[] } {
     const { config } = this;
-    const pass: Pass = { tape, weights, rows, balanceScale, routings: [] };
+    const pass: Pass = { tape, weights, rows, balanceScale };
+    const routings: Routing[] = [];
     let x = embed(tape, weights.get("embedding.weight"), { tokens: rows.tokens, scale: config.embeddingScale });
     for (let layer = 0; layer < config.layers; layer++) {
-      const at = `layers.${layer}`;
-      x = this.attentionBlock(pass, at, x);
-      const normed = this.norm(pass, `${at}.feedForwardNorm`, x);
-      x = hasExperts(config, layer)
-        ? tape.regrouped(() => this.mixture(pass, at, normed, x))
-        : this.feedForward(pass, at, normed, x);
+      const { output, routing } = tape.section(x, (input) => this.layer(pass, layer, input));
+      x = output;
+      if (routing) routings.push(routing);
     }
     if (config.finalNorm) x = this.norm(pass, "finalNorm", x);
-    return { hidden: x, routings: pass.routings };
+    return { hidden: x, routings };
+  }
+
+  private layer(pass: Pass, layer: number, input: Tensor): { output: Tensor; routing: Routing | null } {
+    const at = `layers.${layer}`;
+    const x = this.attentionBlock(pass, at, input);
+    const normed = this.norm(pass, `${at}.feedForwardNorm`, x);
+    return hasExperts(this.config, layer)
+      ? pass.tape.regrouped(() => this.mixture(pass, at, normed, x))
+      : { output: this.feedForward(pass, at, normed, x), routing: null };
   }
 
   /** What turns hidden rows into logits, before `logitScale`: f32 [V, D] and, where the head has one, [V]. */
@@ -106,10 +111,10 @@ export class Decoder {
 
   private norm({ tape, weights }: Pass, name: string, x: Tensor): Tensor {
     const gain = weights.get(`${name}.weight`);
-    const eps = this.config.normEps;
+    const options = { gain, eps: this.config.normEps, recomputable: true };
     return this.config.norm === "rms"
-      ? rmsNorm(tape, x, { gain, eps })
-      : layerNorm(tape, x, { gain, bias: weights.get(`${name}.bias`), eps });
+      ? rmsNorm(tape, x, options)
+      : layerNorm(tape, x, { ...options, bias: weights.get(`${name}.bias`) });
   }
 
   private project({ tape, weights }: Pass, name: string, x: Tensor, residual: Tensor | null = null): Tensor {
@@ -163,19 +168,19 @@ export class Decoder {
     return this.addProjection(pass, `${at}.down`, inner, residual);
   }
 
-  private mixture(pass: Pass, at: string, normed: Tensor, residual: Tensor): Tensor {
+  private mixture(pass: Pass, at: string, normed: Tensor, residual: Tensor): { output: Tensor; routing: Routing } {
     const { tape, balanceScale } = pass;
     const { activeExperts: active, routing: mode, routerJitter: jitter, residualScale } = this.config;
     const logits = this.project(pass, `${at}.router`, normed);
     const routing = routeExperts(tape, logits, { active, balanceScale, mode, jitter });
-    pass.routings.push(routing);
     const sorted = dispatchRows(tape, normed, routing);
     const expert = this.expertProjections(pass, at, routing);
     const up = expert("up", sorted);
     const inner = this.config.activation === "swiglu" ? swiglu(tape, expert("gate", sorted), up) : gelu(tape, up);
     // Scaled where it is narrowest: the sum over experts is linear in their weights.
     const scaled = residualScale === 1 ? routing.weights : scale(tape, routing.weights, residualScale);
-    return combineRows(tape, expert("down", inner), { routing: { ...routing, weights: scaled }, residual });
+    const weighed = { routing: { ...routing, weights: scaled }, residual };
+    return { output: combineRows(tape, expert("down", inner), weighed), routing };
   }
 
   /** Each row times its expert's matrix. Additions that share their first half compute it once. */

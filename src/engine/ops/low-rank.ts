@@ -37,9 +37,11 @@ export function addGroupedProduct(
   const sizes = { rows: y.rows, inner: x.width, outer: y.width, experts: weight.shape[0] };
   const count = y.rows * y.width;
   const { device } = tape;
-  const product = tape.tensor(y.rows, y.width).buffer;
+  const mark = tape.scope.mark();
+  const product = tape.scope.stacked(count);
   tape.forward("groupedLinear", { x: x.buffer, w: weight.buffer, bias: null, offsets, y: product, ...sizes });
   tape.forward("addScaled", { x: product, out: y.buffer, count, scale: 1 });
+  tape.scope.release(mark);
   tape.push(() => {
     const dY = y.gradient;
     if (!dY) return;

@@ -101,12 +101,18 @@ export function routeExperts(
   return { weights, expertIds, offsets, order, inverse, balance, ...sizes };
 }
 
-/** Copies each row once per chosen expert, sorted by expert: [T, D] → [T·active, D]. */
+/** Copies each row once per chosen expert, sorted by expert: [T, D] → [T·active, D]. The copies can be made again. */
 export function dispatchRows(tape: Tape, x: Tensor, routing: Routing): Tensor {
   const { width } = x;
   const { rows, active, order, inverse } = routing;
-  const y = tape.tensor(rows * active, width);
-  tape.forward("moeGather", { x: x.buffer, order, out: y.buffer, rows, width, active });
+  const y = tape.computed("moeGather", { rows: rows * active, width }, (out) => ({
+    x: x.buffer,
+    order,
+    out,
+    rows,
+    width,
+    active,
+  }));
   tape.onGradient(y, (dOut) => {
     tape.device.enqueue("moeGatherBackward", {
       dOut,

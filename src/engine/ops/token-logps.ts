@@ -48,18 +48,23 @@ export function tokenLogps(
     throw new ShapeError(`tokenLogps: ${rows} rows need as many targets, got ${targets.length}`);
   const { device, scope } = tape;
   const chunkRows = Math.max(1, Math.min(rows, Math.floor(chunkElements / vocabulary)));
-  const logits = scope.temporary("f32", chunkRows * vocabulary);
   const logps = known?.logps ?? scope.temporary("f32", rows);
   const entropies = known?.entropies ?? scope.temporary("f32", rows);
   const inverseTemperature = 1 / temperature;
 
-  const eachChunk = (body: (part: (buffer: DeviceBuffer, width: number) => DeviceBuffer, rows: number) => void) => {
+  /** Calls `body` with what cuts a chunk out of an array of rows, the chunk's rows, and memory for its logits. */
+  const eachChunk = (
+    body: (part: (buffer: DeviceBuffer, width: number) => DeviceBuffer, rows: number, logits: DeviceBuffer) => void,
+  ) => {
+    const mark = scope.mark();
+    const logits = scope.stacked(chunkRows * vocabulary);
     for (let start = 0; start < rows; start += chunkRows) {
       const count = Math.min(chunkRows, rows - start);
-      body((buffer, width) => device.view(buffer, start * width, count * width), count);
+      body((buffer, width) => device.view(buffer, start * width, count * width), count, logits);
     }
+    scope.release(mark);
   };
-  const computeLogits = (xPart: DeviceBuffer, count: number) =>
+  const computeLogits = (xPart: DeviceBuffer, count: number, logits: DeviceBuffer) =>
     device.enqueue("linear", {
       x: xPart,
       w: weight.buffer,
@@ -72,8 +77,8 @@ export function tokenLogps(
     });
 
   if (!known)
-    eachChunk((part, count) => {
-      computeLogits(part(x.buffer, inner), count);
+    eachChunk((part, count, logits) => {
+      computeLogits(part(x.buffer, inner), count, logits);
       device.enqueue("tokenLogps", {
         logits,
         targets: part(targets, 1),
@@ -90,9 +95,9 @@ export function tokenLogps(
     if (!derivatives) return;
     const { dLogps, dEntropies } = derivatives;
     const { gradient, fresh } = tape.claim(x);
-    eachChunk((part, count) => {
+    eachChunk((part, count, logits) => {
       const xPart = part(x.buffer, inner);
-      computeLogits(xPart, count);
+      computeLogits(xPart, count, logits);
       device.enqueue("tokenLogpsBackward", {
         logits,
         targets: part(targets, 1),

@@ -1,0 +1,38 @@
+import type { DeviceBuffer } from "./device.ts";
+import type { Tensor } from "./tape.ts";
+
+/** How a tensor's contents are made, and where the memory for them comes from and goes back to. */
+interface Source {
+  compute(buffer: DeviceBuffer): void;
+  take(length: number): DeviceBuffer;
+  release(buffer: DeviceBuffer): void;
+}
+
+/** A tensor that is computed when its buffer is asked for, and again when it is asked for after `drop`. */
+export class RecomputedTensor implements Tensor {
+  readonly rows: number;
+  readonly width: number;
+  gradient: DeviceBuffer | null = null;
+  private readonly source: Source;
+  private held: DeviceBuffer | null = null;
+
+  constructor(rows: number, width: number, source: Source) {
+    this.rows = rows;
+    this.width = width;
+    this.source = source;
+  }
+
+  get buffer(): DeviceBuffer {
+    if (!this.held) {
+      this.held = this.source.take(this.rows * this.width);
+      this.source.compute(this.held);
+    }
+    return this.held;
+  }
+
+  /** Gives the memory back; a buffer asked for before is not to be used from here on. */
+  drop(): void {
+    if (this.held) this.source.release(this.held);
+    this.held = null;
+  }
+}
