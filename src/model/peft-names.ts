@@ -57,7 +57,7 @@ export function peftTensors(
   if (!Object.hasOwn(mixtures, modelType))
     throw new CheckpointError(
       `PEFT adapter: expected a base of model type ${Object.keys(mixtures).join(", ")}, got ${modelType}; ` +
-        "an adapter of another base is kept in a run's checkpoints alone",
+        "train all of the weights of such a model instead",
     );
   const tensors: PeftTensor[] = [];
   const targets = { modules: new Set<string>(), parameters: new Set<string>() };

@@ -60,20 +60,20 @@ export async function writePeft(
  * Puts an adapter that PEFT or `writePeft` wrote on a policy.
  *
  * @param policy taken over once this returns: close the returned one instead
- * @param options modelType: `model_type` of the base; trained: whether gradients are kept
+ * @param options modelType: `model_type` of the base; trained: whether gradients are kept; seed: of dropout
  * @throws CheckpointError naming file and field when the adapter is of a kind that is not supported, or listing what does
  * not fit when it is of another base
  */
 export function attachPeft(
   policy: Policy,
   dir: string,
-  { modelType, trained }: { modelType: string; trained: boolean },
+  { modelType, trained, seed = 0 }: { modelType: string; trained: boolean; seed?: number },
 ): Policy {
   const config = readPeftConfig(join(dir, configFile));
   const path = join(dir, weightsFile);
   const found = readSafetensors(path).tensors;
   const { options, modules, tensors } = fitted(path, config, found, { policy, modelType });
-  const adapted = attachModules(policy, options, modules, { trained });
+  const adapted = attachModules(policy, { ...options, seed }, modules, { trained });
   const { device, parameters } = adapted;
   try {
     for (const tensor of tensors) {
