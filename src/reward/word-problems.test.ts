@@ -1,0 +1,168 @@
+import { existsSync } from "node:fs";
+import { join } from "node:path";
+import { describe, expect, test } from "vitest";
+import { rational } from "../data/rational.ts";
+import { readProblems } from "../data/read-problems.ts";
+import { ANSWER_FORMATS } from "../prompt/answer-format.ts";
+import { answerFormats } from "../prompt/answer-formats.ts";
+import { MathTokenizer } from "../prompt/math-tokenizer.ts";
+import type { Attempt } from "../records/attempt.ts";
+import type { Problem } from "../records/problem.ts";
+import { compareAnswers } from "./answer-equivalence.ts";
+import { readNumber } from "./number-text.ts";
+import { weighReward } from "./reward.ts";
+import { gradeWordProblem, wordGrading, wordReward } from "./word-problems.ts";
+
+const problem: Problem = { id: "1", question: "How much?", answer: "1,080", solution: "24*45 = 1,080" };
+const { hash, boxed } = answerFormats;
+
+function attempt(text: string, stop: Attempt["stop"] = "eos"): Attempt {
+  return { tokens: [], logps: new Float32Array(0), stop, text };
+}
+
+describe("compareAnswers", () => {
+  test.each([
+    ["1080", "1,080", true, "number"],
+    ["$1,080.00", "1080", true, "number"],
+    ["0.5", "1/2", true, "number"],
+    ["0.333333", "1/3", false, "number"],
+    // As floating-point numbers these are equal.
+    ["0.1000000000000000000001", "0.1", false, "number"],
+    ["-5", "5", false, "number"],
+    ["0.5", "50%", false, "number"],
+    ["5 apples", "5", true, "number"],
+    ["5 apples", "5 Apple", true, "number"],
+    ["$5", "5 dollars", true, "number"],
+    ["5 apples", "5 pears", false, "number"],
+    ["(1,200)", "1200", false, "text"],
+    ["five", "5", false, "text"],
+    ["", "5", false, "text"],
+    ["x +  1.", "x + 1", true, "text"],
+    ["x + 2", "x + 1", false, "text"],
+    ["[0,1)", "(0,1]", false, "text"],
+    ["5xy", "5", false, "text"],
+    ["5", " ", null, "text"],
+    ["5", "5".repeat(2001), null, "text"],
+  ])("`%s` for `%s`: %s by %s", (answer, gold, equal, tier) => {
+    expect(compareAnswers(answer, gold)).toEqual({ equal, tier });
+  });
+});
+
+describe("gradeWordProblem", () => {
+  test.each([
+    ["24*45\n#### 1080", 1, 1, 1],
+    ["#### $1,080.00", 1, 1, 1],
+    ["#### 1081", 0, 1, 0],
+    ["#### The answer is 1080", 0, 1, 1],
+    ["It is 1,080.", 0, 0, 1],
+    ["It is 1,080, not 7.", 0, 0, 0],
+    // A marked answer stands, whatever number comes after.
+    ["#### 7\nor 1080", 0, 0, 0],
+    ["#### 1080\nwith 2 hands", 1, 0, 1],
+    ["", 0, 0, 0],
+  ])("%j: correct %i, format %i, flexible %i", (completion, correct, format, flexible) => {
+    expect(gradeWordProblem(completion, problem, hash)).toEqual({ correct, format, flexible });
+  });
+
+  test("an answer that may have been cut off is none; one that a mark or a line's end closes stands", () => {
+    expect(gradeWordProblem("24*45\n#### 1080", problem, hash, "length")).toEqual({
+      correct: 0,
+      format: 0,
+      flexible: 1,
+    });
+    expect(gradeWordProblem("24*45\n#### 1080\n", problem, hash, "length").correct).toBe(1);
+    expect(gradeWordProblem("\\boxed{1080}", problem, boxed, "length").correct).toBe(1);
+  });
+
+  test("a gold answer that cannot be graded is null, not wrong", () => {
+    const parts = gradeWordProblem("#### 5", { ...problem, answer: " " }, hash);
+    expect(parts).toEqual({ correct: null, format: 1, flexible: null });
+    expect(weighReward(parts, { correct: 1, format: 0.1 })).toBe(0.1);
+  });
+
+  test("r1-zero rewards an answer only in its format", () => {
+    const r1Zero = answerFormats["r1-zero"];
+    expect(gradeWordProblem("a </think> <answer>1080</answer>", problem, r1Zero)).toMatchObject({
+      correct: 1,
+      format: 1,
+    });
+    expect(gradeWordProblem("a </think><answer>1080</answer>", problem, r1Zero)).toMatchObject({
+      correct: 0,
+      format: 0,
+    });
+    expect(gradeWordProblem("a </think> <answer>\\boxed{1080</answer>", problem, r1Zero)).toMatchObject({
+      correct: 0,
+      format: 1,
+    });
+  });
+});
+
+test("wordGrading reads ids without the end token and adds other rewards", () => {
+  const tokenizer = Object.assign(new MathTokenizer(), { stopIds: [52] });
+  const length = () => ({ length: -1 });
+  const grading = wordGrading(tokenizer, boxed, [length]);
+  expect(grading.eosId).toBe(tokenizer.eosId);
+  expect(grading.decode([1, 2, tokenizer.eosId])).toBe("12");
+  expect(grading.decode([1, 2, 52])).toBe("12");
+  expect(grading.decode([1, tokenizer.eosId, 2])).toBe("1<eos>2");
+  expect(grading.decode([])).toBe("");
+  const prompt = { problem, tokens: [] };
+  expect(grading.grade(attempt("\\boxed{1080}"), prompt)).toEqual({ correct: 1, format: 1, flexible: 1, length: -1 });
+  expect(grading.extract(attempt("\\boxed{7}"))).toBe("7");
+  expect(grading.extract(attempt("7"))).toBeNull();
+  expect(wordReward(hash)(attempt("#### 1080", "length"), problem).correct).toBe(0);
+});
+
+test("grades well over 2,000 answers a second", () => {
+  const completion = `${"She sold 24*45 = 1,080 clips in all, at $3 each. ".repeat(20)}\n#### 1,081`;
+  const start = performance.now();
+  for (let i = 0; i < 1000; i++) gradeWordProblem(completion, problem, hash);
+  expect(performance.now() - start).toBeLessThan(500);
+});
+
+const shared = join(import.meta.dirname, "../../../shared/data");
+
+describe.skipIf(!existsSync(shared))("every published problem (skipped where ../shared/data is absent)", () => {
+  test.each([
+    ["gsm8k", 7473 + 1319],
+    // Without row 680, which contradicts itself.
+    ["svamp", 999],
+  ] as const)("%s: %i gold answers are right in all formats, other answers wrong", async (layout, count) => {
+    const sets = [];
+    for (const split of ["train", "test"] as const) {
+      sets.push(await readProblems({ path: join(shared, layout), layout, split }));
+    }
+    const problems = sets.flatMap((set) => set.problems);
+    expect(problems).toHaveLength(count);
+    const failed: string[] = [];
+    for (const one of problems) {
+      const gold = readNumber(one.answer)!.value;
+      expect(gold.denominator).toBe(1n);
+      const written = [
+        one.answer,
+        `${gold.numerator}.0`,
+        `$${gold.numerator}`,
+        `${gold.numerator * 2n}/2`,
+        `${gold.numerator} units`,
+      ];
+      const wrong = [
+        `${gold.numerator + 1n}`,
+        `${gold.numerator}.5`,
+        `${gold.numerator}0`,
+        `${rational(1n - gold.numerator).numerator}`,
+      ].filter((text) => readNumber(text)!.value.numerator !== gold.numerator);
+      for (const name of ANSWER_FORMATS) {
+        const format = answerFormats[name];
+        const grade = (answer: string) => gradeWordProblem(format.completion({ ...one, answer }), one, format);
+        const right = written.every(
+          (answer) => JSON.stringify(grade(answer)) === '{"correct":1,"format":1,"flexible":1}',
+        );
+        const rejected = wrong.every(
+          (answer) => JSON.stringify(grade(answer)) === '{"correct":0,"format":1,"flexible":0}',
+        );
+        if (!right || !rejected) failed.push(`${name} ${one.id}`);
+      }
+    }
+    expect(failed).toEqual([]);
+  });
+});
