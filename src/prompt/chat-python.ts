@@ -9,7 +9,7 @@ export const stripCall = "__strip__";
  */
 export function stripped(how: string, value: unknown, characters?: string | null): string {
   if (how !== "trim" && typeof value !== "string") throw new Error(`only a string has ${how}()`);
-  const text = value === undefined ? "" : value === null ? "None" : String(value);
+  const text = value === undefined || value === null ? "" : String(value);
   const strips = (character: string): boolean =>
     characters == null ? isPythonSpace(character) : characters.includes(character);
   const all = Array.from(text);

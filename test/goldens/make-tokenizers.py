@@ -1,5 +1,6 @@
 """Tiny tokenizers of each kind a language model has, with Python's encodings, decodings and rendered chats.
 
+Training breaks ties by chance: another run gives other tokenizers, each consistent with its numbers.
 Run with transformers 5.18, tokenizers 0.23 and jinja2 3.1:
     python test/goldens/make-tokenizers.py [FOLDER-OF-SMOLLM2-GGUF]
 Writes tokenizers.json (files, encodings), tokenizers-chat.json (templates, chats) and, with the folder given,
@@ -480,7 +481,7 @@ TEMPLATES = {
         """{% macro turn(role, text='none') -%}
   [{{ role | upper }}] {{ text | trim }}
 {%- endmacro %}
-{% set kept = messages | selectattr('role', 'ne', 'system') | list %}
+{% set kept = messages | rejectattr('role', 'equalto', 'system') | list %}
 {{ kept | map(attribute='role') | join(', ') }};
 {% for message in kept %}
   {% if loop.index > 3 %}{% break %}{% endif %}
