@@ -49,6 +49,7 @@ export class Sampler {
     const chunkRows = Math.max(1, Math.min(count, Math.floor(chunkElements / vocabularySize)));
     for (let first = 0; first < count; first += chunkRows) {
       const length = Math.min(chunkRows, count - first);
+      const mark = pieceScope.mark();
       const part = (buffer: DeviceBuffer, size = 1) => device.view(buffer, first * size, length * size);
       this.drawChunk(part(hidden, width), rows, {
         first,
@@ -58,6 +59,7 @@ export class Sampler {
         logps: part(records.logps),
         entropies: part(records.entropies),
       });
+      pieceScope.release(mark);
     }
     return device.read(drawn) as Promise<ArrayLike<number>>;
   }
@@ -107,7 +109,7 @@ export class Sampler {
       if (rows.tooShort(first + row)) for (const id of this.barredIds) barred.push(row * vocabulary + id);
     if (repetitionPenalty === 1 && barred.length === 0) return logits;
 
-    const edited = pieceScope.temporary("f32", count * vocabulary);
+    const edited = pieceScope.stacked(count * vocabulary);
     device.enqueue("copy", { x: logits, out: edited, count: count * vocabulary });
     if (repetitionPenalty !== 1) {
       const offsets = new Int32Array(count + 1);
