@@ -45,10 +45,12 @@ struct Engine {
   size_t (*rowsBytes)(int64_t rows, int64_t depth, int64_t columns);
   void (*packRows)(const float* x, int64_t stride, int64_t rows, int64_t depth, void* copy);
 
+  // Bytes of scratch that `multiply` needs for `rows` rows.
+  size_t (*sumsBytes)(int64_t rows);
   // c = A · B for `rows` rows and `columns` columns that begin at a panel's edge. `a` is packRows' copy, and stride 0, or it
   // is x with its stride, where rowsBytes is 0.
   void (*multiply)(const void* a, int64_t stride, int64_t rows, const void* panels, int64_t depth, int64_t columns,
-                   const Output& output);
+                   const Output& output, void* sums);
 
   // Rows of a block of a weight gradient: its sum over rows is one chain per block.
   int gradientDepth;

@@ -77,8 +77,10 @@ void packRows(const float* x, int64_t stride, int64_t rows, int64_t depth, void*
   }
 }
 
+size_t sumsBytes(int64_t) { return 0; }
+
 void multiply(const void* a, int64_t stride, int64_t rows, const void* panels, int64_t depth, int64_t columns,
-              const Output& output) {
+              const Output& output, void*) {
   const float* left = static_cast<const float*>(a);
   const float* packed = static_cast<const float*>(panels);
   const bool copied = stride == 0;
@@ -116,6 +118,7 @@ constexpr Engine engine() {
   engine.packPanel = packPanel<ROUND>;
   engine.rowsBytes = rowsBytes<ROUND>;
   engine.packRows = packRows<ROUND>;
+  engine.sumsBytes = sumsBytes;
   engine.multiply = multiply;
   engine.gradientDepth = kGradientDepth;
   engine.gradientRows = 8 * kTileRows;

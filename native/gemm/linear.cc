@@ -6,18 +6,11 @@
 #include "../kernels.h"
 #include "../pack-cache.h"
 #include "choose.h"
+#include "groups.h"
 
 namespace reckon {
 namespace RECKON_ISA {
 namespace {
-
-struct Groups {
-  const int32_t* offsets;  // null: one group of all rows
-  int64_t count;
-  int64_t rows;
-  int64_t begin(int64_t group) const { return offsets ? offsets[group] : 0; }
-  int64_t end(int64_t group) const { return offsets ? offsets[group + 1] : rows; }
-};
 
 // y = x · B (+ bias) (+ residual), B [depth, columns] made from w: by column (forward: w [columns, depth]) or by row
 // (backward: w [depth, columns]).
@@ -118,7 +111,9 @@ void multiply(const Product& product, Thread& thread) {
       const Output output{product.y + at, product.columns,
                           product.bias ? product.bias + group * product.columns + column : nullptr,
                           product.residual ? product.residual + at : nullptr};
-      engine.multiply(left, stride, rows, packed + (group * panels + panel) * panelBytes, product.depth, width, output);
+      const size_t sumsBytes = engine.sumsBytes(rows);
+      engine.multiply(left, stride, rows, packed + (group * panels + panel) * panelBytes, product.depth, width, output,
+                      sumsBytes ? thread.scratch(1, sumsBytes) : nullptr);
     }
   });
 }

@@ -66,8 +66,10 @@ void packRows(const float* x, int64_t stride, int64_t rows, int64_t depth, void*
   }
 }
 
+size_t sumsBytes(int64_t) { return 0; }
+
 void multiply(const void* a, int64_t, int64_t rows, const void* panels, int64_t depth, int64_t columns,
-              const Output& output) {
+              const Output& output, void*) {
   multiplyBlock<MultiplyPairs>(static_cast<const float*>(a), copyStride(pairsOf(depth)), true, rows,
                                static_cast<const float*>(panels), pairsOf(depth), columns, output);
 }
@@ -96,6 +98,7 @@ constexpr Engine engine() {
   engine.packPanel = packPanel;
   engine.rowsBytes = rowsBytes;
   engine.packRows = packRows;
+  engine.sumsBytes = sumsBytes;
   engine.multiply = multiply;
   engine.gradientDepth = kGradientDepth;
   engine.gradientRows = 8 * kTileRows;

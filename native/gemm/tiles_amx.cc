@@ -74,10 +74,10 @@ void packPanel(const float* w, int64_t stride, bool byColumn, int64_t depth, int
 }
 
 size_t rowsBytes(int64_t rows, int64_t depth, int64_t) {
-  // The sums of a panel lie behind the rows.
-  const size_t tiles = static_cast<size_t>(ceilDivide(rows, kTile));
-  return tiles * stepsOf(depth) * kTileBytes + tiles * 4 * kTileBytes;
+  return static_cast<size_t>(ceilDivide(rows, kTile)) * stepsOf(depth) * kTileBytes;
 }
+
+size_t sumsBytes(int64_t rows) { return static_cast<size_t>(ceilDivide(rows, kTile)) * 4 * kTileBytes; }
 
 void packRows(const float* x, int64_t stride, int64_t rows, int64_t depth, void* copy) {
   float* to = static_cast<float*>(copy);
@@ -235,10 +235,9 @@ void multiplyTiles(const char* left, char* sums, int64_t rows, const char* panel
 }
 
 void multiply(const void* a, int64_t, int64_t rows, const void* panels, int64_t depth, int64_t columns,
-              const Output& output) {
-  char* left = static_cast<char*>(const_cast<void*>(a));
-  multiplyTiles(left, left + ceilDivide(rows, kTile) * stepsOf(depth) * kTileBytes, rows,
-                static_cast<const char*>(panels), depth, columns, output);
+              const Output& output, void* sums) {
+  multiplyTiles(static_cast<const char*>(a), static_cast<char*>(sums), rows, static_cast<const char*>(panels), depth,
+                columns, output);
 }
 
 constexpr int kGradientDepth = 512;
@@ -284,6 +283,7 @@ constexpr Engine engine() {
   engine.packPanel = packPanel;
   engine.rowsBytes = rowsBytes;
   engine.packRows = packRows;
+  engine.sumsBytes = sumsBytes;
   engine.multiply = multiply;
   engine.gradientDepth = kGradientDepth;
   engine.gradientRows = 8 * kTile;

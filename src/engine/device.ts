@@ -35,10 +35,11 @@ export interface Device {
   view(buffer: DeviceBuffer, offset: number, length: number): DeviceBuffer;
   /** Gives the storage back; views of it are invalid from here on. */
   free(buffer: DeviceBuffer): void;
+  /** Copies the host's numbers; of the element's own typed array (u8: Uint8Array) without converting them. */
   write(buffer: DeviceBuffer, data: ArrayLike<number>): void;
   enqueue<N extends KernelName>(kernel: N, args: KernelArguments<N, DeviceBuffer>): void;
-  /** A copy of the contents: Float32Array or Int32Array (Float64Array for f32 buffers on reference). */
-  read(buffer: DeviceBuffer): Promise<Float32Array | Float64Array | Int32Array>;
+  /** A copy of the contents: Float32Array, Int32Array or Uint8Array (Float64Array for f32 buffers on reference). */
+  read(buffer: DeviceBuffer): Promise<Float32Array | Float64Array | Int32Array | Uint8Array>;
   /** Bytes allocated now, and the most there ever were. */
   memory(): { bytes: number; peakBytes: number };
   /** Bytes held beside tensors now (scratch memory, packed copies of weights), on devices that have any. */

@@ -1,5 +1,8 @@
 /** Element types of device memory. */
-export type DType = "f32" | "i32";
+export type DType = "f32" | "i32" | "u8";
+
+/** Bytes of one element in the memory of a device, but for f32 on reference. */
+export const bytesPerElement: Readonly<Record<DType, number>> = { f32: 4, i32: 4, u8: 1 };
 
 /**
  * The kernels every device provides: their operands, numbers and meaning. This table is the contract between
@@ -12,7 +15,8 @@ export type DType = "f32" | "i32";
  * one of its call only where its entry says so.
  *
  * Axis letters: T rows, K inner width, N outer width, H heads, E experts, R gathered rows, V vocabulary.
- * All f32 except buffers named tokens, positions, index, segments, offsets, order, inverse, expertIds, targets: i32.
+ * All f32 except buffers named tokens, positions, index, segments, offsets, order, inverse, expertIds, targets: i32; and
+ * blocks: u8, a weight in the format that the number `format` names (its place in `weightFormats`, see weight-formats.ts).
  *
  * Reductions are fixed by the row alone (see docs/engine.md): the value a kernel gives for a row never depends on the
  * other rows of the call, their number, or the number of threads.
@@ -31,6 +35,9 @@ export const kernelSignatures = {
   embed: "table:in tokens:in out:out | rows width scale",
   /** dTable[tokens[t]] += scale · dOut[t], in order of t. */
   embedBackward: "dOut:in tokens:in dTable:inout | rows width scale",
+
+  /** embed on a table that is a weight in a format. */
+  embedBlocks: "blocks:w tokens:in out:out | rows width vocabulary scale format",
 
   /** out[r] = x[index[r]]; index may repeat. */
   gatherRows: "x:in index:in out:out | rows width",
@@ -52,6 +59,11 @@ export const kernelSignatures = {
   groupedLinear: "x:in w:w bias?:in offsets:in y:out | rows inner outer experts",
   groupedLinearBackwardInput: "dY:in w:w offsets:in dX:inout | rows inner outer experts accumulate",
   groupedLinearBackwardWeight: "dY:in x:in offsets:in dW:inout | rows inner outer experts",
+  /** linear, linearBackwardInput, groupedLinear and groupedLinearBackwardInput on the decoded values of a frozen weight. */
+  linearBlocks: "x:in blocks:w bias?:in residual?:in y:out | rows inner outer format",
+  linearBlocksBackwardInput: "dY:in blocks:w dX:inout | rows inner outer accumulate format",
+  groupedLinearBlocks: "x:in blocks:w bias?:in offsets:in y:out | rows inner outer experts format",
+  groupedLinearBlocksBackwardInput: "dY:in blocks:w offsets:in dX:inout | rows inner outer experts accumulate format",
   /** out[e] += Σ over expert e's rows of x. */
   groupedColumnSum: "x:in offsets:in out:inout | rows width experts",
 
@@ -175,6 +187,8 @@ const integerBuffers = new Set([
   "targets",
 ]);
 
+const dtypeOf = (buffer: string): DType => (buffer === "blocks" ? "u8" : integerBuffers.has(buffer) ? "i32" : "f32");
+
 /** Names of numbers that are not sizes. */
 const realNumbers = new Set([
   "value",
@@ -228,7 +242,7 @@ export const parsedKernels: readonly ParsedKernel[] = Object.entries(kernelSigna
       const optional = label.endsWith("?");
       return {
         name: optional ? label.slice(0, -1) : label,
-        dtype: integerBuffers.has(optional ? label.slice(0, -1) : label) ? "i32" : "f32",
+        dtype: dtypeOf(optional ? label.slice(0, -1) : label),
         mode: mode as KernelBufferParameter["mode"],
         optional,
       };

@@ -1,7 +1,19 @@
+import { ShapeError } from "../base/errors.ts";
 import type { KernelArguments, KernelName } from "./kernels.ts";
+import { bytesOf, weightFormats } from "./weight-formats.ts";
 
 /** Elements a call needs in each of its buffers; a buffer left out has a size only its indices know. */
 type Sizes<N extends KernelName> = (numbers: KernelArguments<N, never>) => Partial<Record<string, number>>;
+
+/** Bytes of a weight whose format a call names by number. @throws ShapeError when there is no such format, or it has no such shape */
+function blockBytes(format: number, shape: readonly number[]): number {
+  const name = weightFormats[format];
+  if (name === undefined)
+    throw new ShapeError(
+      `format must be a number from 0 to ${weightFormats.length - 1}, got ${format}; see formatNumber`,
+    );
+  return bytesOf(name, shape);
+}
 
 /** What the shapes in the contract come to, so that a call with operands too small is refused instead of reading NaN. */
 export const operandSizes: { readonly [N in KernelName]: Sizes<N> } = {
@@ -12,6 +24,11 @@ export const operandSizes: { readonly [N in KernelName]: Sizes<N> } = {
 
   embed: ({ rows, width }) => ({ tokens: rows, out: rows * width }),
   embedBackward: ({ rows, width }) => ({ tokens: rows, dOut: rows * width }),
+  embedBlocks: ({ rows, width, vocabulary, format }) => ({
+    blocks: blockBytes(format, [vocabulary, width]),
+    tokens: rows,
+    out: rows * width,
+  }),
   gatherRows: ({ rows, width }) => ({ index: rows, out: rows * width }),
   scatterAddRows: ({ rows, width }) => ({ index: rows, x: rows * width }),
   placeRows: ({ rows, width }) => ({ index: rows, x: rows * width }),
@@ -45,6 +62,31 @@ export const operandSizes: { readonly [N in KernelName]: Sizes<N> } = {
     x: rows * inner,
     offsets: experts + 1,
     dW: experts * outer * inner,
+  }),
+  linearBlocks: ({ rows, inner, outer, format }) => ({
+    x: rows * inner,
+    blocks: blockBytes(format, [outer, inner]),
+    bias: outer,
+    residual: rows * outer,
+    y: rows * outer,
+  }),
+  linearBlocksBackwardInput: ({ rows, inner, outer, format }) => ({
+    dY: rows * outer,
+    blocks: blockBytes(format, [outer, inner]),
+    dX: rows * inner,
+  }),
+  groupedLinearBlocks: ({ rows, inner, outer, experts, format }) => ({
+    x: rows * inner,
+    blocks: blockBytes(format, [experts, outer, inner]),
+    bias: experts * outer,
+    offsets: experts + 1,
+    y: rows * outer,
+  }),
+  groupedLinearBlocksBackwardInput: ({ rows, inner, outer, experts, format }) => ({
+    dY: rows * outer,
+    blocks: blockBytes(format, [experts, outer, inner]),
+    offsets: experts + 1,
+    dX: rows * inner,
   }),
   groupedColumnSum: ({ rows, width, experts }) => ({
     x: rows * width,

@@ -2,7 +2,7 @@ import type { Device, DeviceBuffer, DType } from "./device.ts";
 
 /** Temporaries start at multiples of this many elements: whole cache lines, and what GPUs ask of a binding's offset. */
 const alignment = 64;
-/** Elements of the first slab: 1 MiB. */
+/** Elements of the first slab: 1 MiB of 4-byte elements. */
 const firstSlab = 2 ** 18;
 
 /** A place in memory that is handed out from the front. */
@@ -84,7 +84,7 @@ export class Scope {
 
   constructor(device: Device) {
     this.device = device;
-    this.lasting = { f32: new Slabs(device, "f32"), i32: new Slabs(device, "i32") };
+    this.lasting = { f32: new Slabs(device, "f32"), i32: new Slabs(device, "i32"), u8: new Slabs(device, "u8") };
     this.stack = new Slabs(device, "f32");
   }
 

@@ -7,7 +7,7 @@ import type { Tolerance } from "./tolerance.ts";
 /** The content of one device buffer before the call. Two parameters that name the same object share one buffer. */
 export interface CaseBuffer {
   dtype: DType;
-  data: Float32Array | Int32Array;
+  data: Float32Array | Int32Array | Uint8Array;
 }
 
 /** The arguments of a call, with contents in place of buffers. */
@@ -21,7 +21,10 @@ export interface ConformanceCase {
   arguments: Record<string, CaseBuffer | number | null>;
   /** Bound on the f32 outputs; i32 outputs must be equal. */
   tolerance: Tolerance;
-  /** Operands that a device of bf16 precision rounds before it multiplies them; empty when it rounds none. */
+  /**
+   * Operands that a device of bf16 precision rounds before it multiplies them; empty when it rounds none. A weight in blocks
+   * is rounded where its decoded values are no bf16 numbers.
+   */
   rounded: readonly string[];
 }
 
@@ -79,10 +82,10 @@ export const integerOutput = (length: number): CaseBuffer => integers(new Int32A
  */
 export function afterReference<N extends KernelName>(kernel: N, args: CaseArguments<N>): CaseArguments<N> {
   const given = args as Record<string, CaseBuffer | number | null>;
-  const computed: Record<string, Float64Array | Int32Array | number | null> = {};
+  const computed: Record<string, Float64Array | Int32Array | Uint8Array | number | null> = {};
   for (const [name, value] of Object.entries(given)) {
     if (value === null || typeof value === "number") computed[name] = value;
-    else computed[name] = value.dtype === "f32" ? Float64Array.from(value.data) : Int32Array.from(value.data);
+    else computed[name] = value.data instanceof Float32Array ? Float64Array.from(value.data) : value.data.slice();
   }
   const run: (operands: never) => void = referenceKernels[kernel];
   run(computed as never);

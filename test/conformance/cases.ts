@@ -1,6 +1,7 @@
 import type { ConformanceCase } from "./case.ts";
 import { activationCases } from "./cases/activation.ts";
 import { attentionCases } from "./cases/attention.ts";
+import { blockCases } from "./cases/blocks.ts";
 import { elementwiseCases } from "./cases/elementwise.ts";
 import { groupedCases } from "./cases/grouped.ts";
 import { matrixCases } from "./cases/matrix.ts";
@@ -25,6 +26,7 @@ export function conformanceCases(): ConformanceCase[] {
     ...rowsCases(),
     ...matrixCases(),
     ...groupedCases(),
+    ...blockCases(),
     ...normCases(),
     ...rotaryCases(),
     ...attentionCases(),

@@ -91,6 +91,8 @@ function layOut({ kernel, arguments: given }: ConformanceCase): CallLayout {
   return layout;
 }
 
+const arrays = { f32: Float32Array, i32: Int32Array, u8: Uint8Array };
+
 const integer = (value: number): Buffer => Buffer.from(Uint32Array.of(value).buffer);
 const contents = ({ data }: CaseBuffer): Buffer => Buffer.from(data.buffer, data.byteOffset, data.byteLength);
 
@@ -110,7 +112,7 @@ function decode(layouts: readonly CallLayout[], results: Buffer): CaseResult[] {
   return layouts.map(({ buffers, places }) => {
     const after = buffers.map(({ dtype, data }) => {
       const bytes = Uint8Array.prototype.slice.call(results, at, (at += data.byteLength)).buffer;
-      return dtype === "f32" ? new Float32Array(bytes) : new Int32Array(bytes);
+      return new arrays[dtype](bytes);
     });
     return Object.fromEntries([...places].map(([name, place]) => [name, after[place]]));
   });

@@ -33,9 +33,11 @@ function expected(conformanceCase: ConformanceCase): Promise<CaseResult> {
   return result;
 }
 
-/** The same case with operands that bf16 does not change; made once, so that its expectation is too. */
+/** The same case with operands that bf16 does not change; made once, so that its expectation is too. Blocks stay as they are. */
 const roundedCases = new Map(
-  cases.filter(({ rounded }) => rounded.length > 0).map((one) => [one, withRoundedOperands(one)]),
+  cases
+    .filter(({ rounded }) => rounded.length > 0 && !rounded.includes("blocks"))
+    .map((one) => [one, withRoundedOperands(one)]),
 );
 
 const levels = nativeLevels();

@@ -4,7 +4,7 @@ import type { CaseBuffer, ConformanceCase } from "./case.ts";
 import { roundToBf16, type Tolerance, worstDeviation } from "./tolerance.ts";
 
 /** Contents after the call of every buffer it was given, by parameter name. */
-export type CaseResult = Record<string, Float32Array | Float64Array | Int32Array>;
+export type CaseResult = Record<string, Float32Array | Float64Array | Int32Array | Uint8Array>;
 
 /** Runs one case on one device, and leaves no memory behind. */
 export async function runCase(device: Device, conformanceCase: ConformanceCase): Promise<CaseResult> {

@@ -1,12 +1,18 @@
 import { ShapeError } from "../../base/errors.ts";
 import type { DeviceBuffer } from "../device.ts";
 import type { Parameter, Tape, Tensor } from "../tape.ts";
+import {
+  enqueueGroupedLinear,
+  enqueueGroupedLinearBackwardInput,
+  enqueueLinear,
+  enqueueLinearBackwardInput,
+} from "./product.ts";
 
 /**
  * y = x · wᵀ (+ bias) (+ residual). Keeps x for backward.
  *
  * @param x f32 [T, K]
- * @param weight f32 [N, K]
+ * @param weight [N, K]; in another format than f32 it is frozen
  * @param bias f32 [N]
  * @param residual f32 [T, N], added to the product
  * @returns [T, N]
@@ -29,9 +35,8 @@ export function linear(
     );
   const { device } = tape;
   const y = tape.tensor(rows, outer);
-  tape.forward("linear", {
+  enqueueLinear((kernel, args) => tape.forward(kernel, args), weight, {
     x: x.buffer,
-    w: weight.buffer,
     bias: bias?.buffer ?? null,
     residual: residual?.buffer ?? null,
     y: y.buffer,
@@ -44,9 +49,8 @@ export function linear(
       device.enqueue("linearBackwardWeight", { dY, x: x.buffer, dW: weight.gradient, rows, inner, outer });
     if (bias?.gradient) device.enqueue("columnSum", { x: dY, out: bias.gradient, rows, width: outer });
     const { gradient, fresh } = tape.claim(x);
-    device.enqueue("linearBackwardInput", {
+    enqueueLinearBackwardInput((kernel, args) => device.enqueue(kernel, args), weight, {
       dY,
-      w: weight.buffer,
       dX: gradient,
       rows,
       inner,
@@ -62,7 +66,7 @@ export function linear(
  * Row r of expert e: y[r] = x[r] · w[e]ᵀ (+ bias[e]), rows sorted by expert. Keeps x for backward.
  *
  * @param x f32 [R, K]
- * @param weight f32 [E, N, K]
+ * @param weight [E, N, K]; in another format than f32 it is frozen
  * @param bias f32 [E, N]
  * @param offsets i32 [E+1]: expert e owns rows offsets[e] … offsets[e+1]−1
  * @returns [R, N]
@@ -80,9 +84,8 @@ export function groupedLinear(
     );
   const { device } = tape;
   const y = tape.tensor(rows, outer);
-  tape.forward("groupedLinear", {
+  enqueueGroupedLinear((kernel, args) => tape.forward(kernel, args), weight, {
     x: x.buffer,
-    w: weight.buffer,
     bias: bias?.buffer ?? null,
     offsets,
     y: y.buffer,
@@ -106,9 +109,8 @@ export function groupedLinear(
     if (bias?.gradient)
       device.enqueue("groupedColumnSum", { x: dY, offsets, out: bias.gradient, rows, width: outer, experts });
     const { gradient, fresh } = tape.claim(x);
-    device.enqueue("groupedLinearBackwardInput", {
+    enqueueGroupedLinearBackwardInput((kernel, args) => device.enqueue(kernel, args), weight, {
       dY,
-      w: weight.buffer,
       offsets,
       dX: gradient,
       rows,

@@ -1,10 +1,11 @@
 import type { DeviceBuffer } from "../device.ts";
 import type { Parameter, Tape, Tensor } from "../tape.ts";
+import { formatNumber } from "../weight-formats.ts";
 
 /**
  * y[t] = scale · table[tokens[t]].
  *
- * @param table f32 [V, D]
+ * @param table [V, D]
  * @param options tokens: i32 [T], each below V (`uploadRows` checks them); scale: multiplies every row
  * @returns [T, D]
  */
@@ -16,7 +17,13 @@ export function embed(
   const rows = tokens.length;
   const width = table.shape[1];
   const y = tape.tensor(rows, width);
-  tape.forward("embed", { table: table.buffer, tokens, out: y.buffer, rows, width, scale });
+  const out = y.buffer;
+  if (table.format === "f32") tape.forward("embed", { table: table.buffer, tokens, out, rows, width, scale });
+  else {
+    const [vocabulary] = table.shape;
+    const format = formatNumber(table.format);
+    tape.forward("embedBlocks", { blocks: table.buffer, tokens, out, rows, width, vocabulary, scale, format });
+  }
   tape.onGradient(y, (dOut) => {
     if (table.gradient)
       tape.device.enqueue("embedBackward", { dOut, tokens, dTable: table.gradient, rows, width, scale });

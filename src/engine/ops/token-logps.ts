@@ -1,6 +1,7 @@
 import { ShapeError } from "../../base/errors.ts";
 import type { DeviceBuffer } from "../device.ts";
 import type { Parameter, Tape, Tensor } from "../tape.ts";
+import { type Enqueue, enqueueLinear, enqueueLinearBackwardInput } from "./product.ts";
 
 /** Most logits held at once: 16 Mi elements (64 MiB), whatever the rows and the vocabulary. */
 const chunkElements = 2 ** 24;
@@ -20,7 +21,7 @@ export interface TokenLogps {
  * [R, V] are never kept; backward computes each chunk again.
  *
  * @param x f32 [R, D], trained rows only
- * @param weight f32 [V, D]
+ * @param weight [V, D]; in another format than f32 it is frozen
  * @param bias f32 [V]
  * @param targets i32 [R]
  * @param known logps and entropies that are known already (recorded by the sampler), so that forward is skipped
@@ -47,6 +48,7 @@ export function tokenLogps(
   if (targets.length !== rows)
     throw new ShapeError(`tokenLogps: ${rows} rows need as many targets, got ${targets.length}`);
   const { device, scope } = tape;
+  const enqueue: Enqueue = (kernel, args) => device.enqueue(kernel, args);
   const chunkRows = Math.max(1, Math.min(rows, Math.floor(chunkElements / vocabulary)));
   const logps = known?.logps ?? scope.temporary("f32", rows);
   const entropies = known?.entropies ?? scope.temporary("f32", rows);
@@ -65,9 +67,8 @@ export function tokenLogps(
     scope.release(mark);
   };
   const computeLogits = (xPart: DeviceBuffer, count: number, logits: DeviceBuffer) =>
-    device.enqueue("linear", {
+    enqueueLinear(enqueue, weight, {
       x: xPart,
-      w: weight.buffer,
       bias: bias?.buffer ?? null,
       residual: null,
       y: logits,
@@ -119,9 +120,8 @@ export function tokenLogps(
         });
       if (bias?.gradient)
         device.enqueue("columnSum", { x: logits, out: bias.gradient, rows: count, width: vocabulary });
-      device.enqueue("linearBackwardInput", {
+      enqueueLinearBackwardInput(enqueue, weight, {
         dY: logits,
-        w: weight.buffer,
         dX: part(gradient, inner),
         rows: count,
         inner,

@@ -1,4 +1,5 @@
 import { Rng } from "../../../src/base/rng.ts";
+import { encodeWeight, formatNumber } from "../../../src/engine/weight-formats.ts";
 import { added, definePair, type GradientPair, normals, run, started, unwritten } from "./finite-differences.ts";
 
 /** Pairs that work row by row: products, norms, activations, rotations and rows moved by index. */
@@ -6,6 +7,8 @@ export function blockPairs(): GradientPair[] {
   return [
     linearPair("linear", { rows: 4, inner: 5, outer: 3 }),
     linearPair("linear of one row", { rows: 1, inner: 3, outer: 6 }),
+    linearBlocksPair("linearBlocks", { rows: 4, inner: 5, outer: 3 }),
+    groupedLinearBlocksPair("groupedLinearBlocks", { rows: 6, inner: 5, outer: 3, experts: 3 }),
     layerNormPair("layerNorm", { rows: 3, width: 7 }),
     rmsNormPair("rmsNorm", { rows: 3, width: 7 }),
     geluPair(),
@@ -45,6 +48,56 @@ function linearPair(name: string, shape: { rows: number; inner: number; outer: n
       // An error in either way of writing dX shows in their mean.
       const mean = dX.map((value, i) => (value + added(dXAgain)[i]) / 2);
       return { x: mean, w: added(dW), bias: added(dBias), residual: dY };
+    },
+  });
+}
+
+function linearBlocksPair(name: string, shape: { rows: number; inner: number; outer: number }): GradientPair {
+  const { rows, inner, outer } = shape;
+  const rng = new Rng(11);
+  const blocks = encodeWeight("f16", Float32Array.from(normals(rng, outer * inner)), [outer, inner]);
+  const format = formatNumber("f16");
+  return definePair({
+    name,
+    inputs: { x: normals(rng, rows * inner) },
+    forward({ x }) {
+      const y = unwritten(rows * outer);
+      run("linearBlocks", { x, blocks, bias: null, residual: null, y, ...shape, format });
+      return { y };
+    },
+    backward(_, { y: dY }) {
+      const dX = unwritten(rows * inner);
+      run("linearBlocksBackwardInput", { dY, blocks, dX, ...shape, accumulate: 0, format });
+      return { x: dX };
+    },
+  });
+}
+
+function groupedLinearBlocksPair(
+  name: string,
+  shape: { rows: number; inner: number; outer: number; experts: number },
+): GradientPair {
+  const { rows, inner, outer, experts } = shape;
+  const rng = new Rng(12);
+  const blocks = encodeWeight("bf16", Float32Array.from(normals(rng, experts * outer * inner)), [
+    experts,
+    outer,
+    inner,
+  ]);
+  const format = formatNumber("bf16");
+  const offsets = Int32Array.of(0, 4, 4, rows);
+  return definePair({
+    name,
+    inputs: { x: normals(rng, rows * inner) },
+    forward({ x }) {
+      const y = unwritten(rows * outer);
+      run("groupedLinearBlocks", { x, blocks, bias: null, offsets, y, ...shape, format });
+      return { y };
+    },
+    backward(_, { y: dY }) {
+      const dX = started(rows * inner);
+      run("groupedLinearBlocksBackwardInput", { dY, blocks, offsets, dX, ...shape, accumulate: 1, format });
+      return { x: added(dX) };
     },
   });
 }

@@ -29,8 +29,8 @@ export interface NativeAddon {
   close(handle: NativeHandle): void;
   allocate(handle: NativeHandle, bytes: number): number;
   free(handle: NativeHandle, address: number): void;
-  write(handle: NativeHandle, address: number, data: Float32Array | Int32Array): void;
-  read(handle: NativeHandle, address: number, into: Float32Array | Int32Array): void;
+  write(handle: NativeHandle, address: number, data: Float32Array | Int32Array | Uint8Array): void;
+  read(handle: NativeHandle, address: number, into: Float32Array | Int32Array | Uint8Array): void;
   run(handle: NativeHandle, stream: Float64Array, words: number): { message: string; bytes: number } | undefined;
   overhead(handle: NativeHandle): number;
 }

@@ -1,4 +1,5 @@
 import type { Device, DeviceBuffer, DType } from "../../device.ts";
+import { bytesPerElement } from "../../kernels.ts";
 import type { SegmentRows } from "./segment-rows.ts";
 
 /** One allocation of the addon, shared by the buffer that `allocate` returned and every view of it. */
@@ -35,6 +36,6 @@ export class NativeBuffer implements DeviceBuffer {
     this.storage = storage;
     this.offset = offset;
     this.length = length;
-    this.address = storage.address + 4 * offset;
+    this.address = storage.address + bytesPerElement[dtype] * offset;
   }
 }

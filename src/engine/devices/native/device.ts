@@ -1,11 +1,14 @@
 import { availableMemory } from "node:process";
 import { DeviceError, ShapeError } from "../../../base/errors.ts";
 import type { Device, DeviceBuffer, DeviceInfo, DType } from "../../device.ts";
-import type { KernelArguments, KernelName } from "../../kernels.ts";
+import { bytesPerElement, type KernelArguments, type KernelName } from "../../kernels.ts";
 import type { NativeAddon, NativeHandle } from "./addon.ts";
 import { NativeBuffer, NativeStorage } from "./buffer.ts";
 import { SEGMENT_COLUMNS, segmentRows } from "./segment-rows.ts";
 import { CommandStream, misuse, type OperandSizes } from "./stream.ts";
+
+/** The host's arrays of each element type. */
+const arrays = { f32: Float32Array, i32: Int32Array, u8: Uint8Array };
 
 /** Words of waiting calls (some 3,000 calls) at which they are run without being asked for. */
 const FLUSH_WORDS = 1 << 15;
@@ -45,7 +48,7 @@ export class NativeDevice implements Device {
         `allocate: expected a whole number of elements, got ${length}; check the sizes it comes from`,
       );
     }
-    const bytes = 4 * length;
+    const bytes = bytesPerElement[dtype] * length;
     const address = bytes >= LARGE && bytes > availableMemory() ? 0 : this.#addon.allocate(this.#handle, bytes);
     if (address === 0) throw this.#outOfMemory("allocate", bytes);
     const storage = new NativeStorage(address, length, this.#stream.nextVersion());
@@ -67,7 +70,7 @@ export class NativeDevice implements Device {
   }
 
   free(buffer: DeviceBuffer): void {
-    const { storage, length } = this.#own("free", buffer);
+    const { storage, length, dtype } = this.#own("free", buffer);
     if (length !== storage.elements) {
       throw new DeviceError(
         `free: expected a whole allocation of ${storage.elements} elements, got a view of ${length}; free what allocate returned`,
@@ -80,21 +83,21 @@ export class NativeDevice implements Device {
       this.#addon.free(this.#handle, storage.address);
       storage.address = 0;
       this.#live.delete(storage);
-      this.#bytes -= 4 * length;
+      this.#bytes -= bytesPerElement[dtype] * length;
     }
   }
 
   write(buffer: DeviceBuffer, data: ArrayLike<number>): void {
     const own = this.#own("write", buffer);
-    const Words = own.dtype === "f32" ? Float32Array : Int32Array;
-    const words = data instanceof Words ? data : Words.from(data);
-    if (words.length !== own.length) {
+    const Elements = arrays[own.dtype];
+    const elements = data instanceof Elements ? data : Elements.from(data);
+    if (elements.length !== own.length) {
       throw new ShapeError(
-        `write: expected ${own.length} numbers, got ${words.length}; write to a view of that length`,
+        `write: expected ${own.length} numbers, got ${elements.length}; write to a view of that length`,
       );
     }
     this.#flushIfUsed(own.storage);
-    this.#addon.write(this.#handle, own.address, words);
+    this.#addon.write(this.#handle, own.address, elements);
     own.storage.version = this.#stream.nextVersion();
   }
 
@@ -105,10 +108,10 @@ export class NativeDevice implements Device {
     if (this.#stream.length > FLUSH_WORDS) this.#flush();
   }
 
-  async read(buffer: DeviceBuffer): Promise<Float32Array | Int32Array> {
+  async read(buffer: DeviceBuffer): Promise<Float32Array | Int32Array | Uint8Array> {
     const own = this.#own("read", buffer);
     this.#flush();
-    const contents = own.dtype === "f32" ? new Float32Array(own.length) : new Int32Array(own.length);
+    const contents = new arrays[own.dtype](own.length);
     this.#addon.read(this.#handle, own.address, contents);
     return contents;
   }

@@ -2,13 +2,16 @@ import { DeviceError } from "../../../base/errors.ts";
 import type { Device, DeviceBuffer, DType } from "../../device.ts";
 import type { Operand } from "./operand.ts";
 
+/** What holds the elements of each type; kernels compute f32 in f64. */
+const arrays = { f32: Float64Array, i32: Int32Array, u8: Uint8Array };
+
 /** One allocation, shared by the buffer that `allocate` returned and every view of it. */
 export class ReferenceStorage {
   /** Null once freed. */
   data: Operand | null;
 
   constructor(dtype: DType, length: number) {
-    this.data = dtype === "f32" ? new Float64Array(length) : new Int32Array(length);
+    this.data = new arrays[dtype](length);
   }
 }
 

@@ -90,7 +90,7 @@ class ReferenceDevice implements Device {
     run(operands as never);
   }
 
-  async read(buffer: DeviceBuffer): Promise<Float64Array | Int32Array> {
+  async read(buffer: DeviceBuffer): Promise<Operand> {
     return this.#own("read", buffer).elements("read").slice();
   }
 

@@ -1,6 +1,13 @@
 import type { KernelName } from "../../kernels.ts";
 import { gelu, geluBackward, swiglu, swigluBackward } from "./activation.ts";
 import { attention, attentionBackward } from "./attention.ts";
+import {
+  embedBlocks,
+  groupedLinearBlocks,
+  groupedLinearBlocksBackwardInput,
+  linearBlocks,
+  linearBlocksBackwardInput,
+} from "./blocks.ts";
 import { addScaled, copy, fill, scale } from "./elementwise.ts";
 import {
   groupedColumnSum,
@@ -31,6 +38,7 @@ export const referenceKernels: { readonly [N in KernelName]: ReferenceKernel<N> 
   scale,
   embed,
   embedBackward,
+  embedBlocks,
   gatherRows,
   scatterAddRows,
   placeRows,
@@ -41,6 +49,10 @@ export const referenceKernels: { readonly [N in KernelName]: ReferenceKernel<N> 
   groupedLinear,
   groupedLinearBackwardInput,
   groupedLinearBackwardWeight,
+  linearBlocks,
+  linearBlocksBackwardInput,
+  groupedLinearBlocks,
+  groupedLinearBlocksBackwardInput,
   groupedColumnSum,
   layerNorm,
   layerNormBackward,

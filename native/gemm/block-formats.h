@@ -1,0 +1,26 @@
+// Frozen weights in the formats of src/engine/weight-formats.ts, decoded to f32: the same bits as `decodeWeight` gives.
+#pragma once
+#include <cstddef>
+#include <cstdint>
+
+#include "../simd.h"
+
+namespace reckon {
+namespace RECKON_ISA {
+
+// Elements that decoding goes by: what is asked for begins at a multiple of it.
+constexpr int64_t kDecodeStep = 32;
+
+struct BlockFormat {
+  // Bytes of a matrix [outer, inner]; an expert's matrix follows the one before it.
+  size_t (*bytes)(int64_t outer, int64_t inner);
+  // to[i] = element (row, begin + i) for i < count; begin is a multiple of kDecodeStep, and `to` has room for count rounded up
+  // to whole steps, of which the rest is undefined.
+  void (*decode)(const uint8_t* matrix, int64_t outer, int64_t inner, int64_t row, int64_t begin, int64_t count, float* to);
+};
+
+// By the number that calls name a format with.
+const BlockFormat& blockFormat(int64_t number);
+
+}  // namespace RECKON_ISA
+}  // namespace reckon
