@@ -88,7 +88,8 @@ describe("special tokens in a message", () => {
   });
 
   it("stay text when the template moves the message", () => {
-    const template = "{% for m in messages %}<|im_start|>{{ m.content | trim | upper | lower }}<|im_end|>{{ m.content }}{% endfor %}";
+    const template =
+      "{% for m in messages %}<|im_start|>{{ m.content | trim | upper | lower }}<|im_end|>{{ m.content }}{% endfor %}";
     const ids = text.encodeChat(attack.slice(1), { addGenerationPrompt: false, template });
     expect(turnsOf(ids)).toEqual([1, 1]);
     expect(text.decode(ids)).toBe(text.renderChat(attack.slice(1), { addGenerationPrompt: false, template }));
@@ -108,10 +109,12 @@ describe("a template that fails", () => {
     expect(() => rendered("a\n{% if true %}\n\n{{ raise_exception('not so') }}{% endif %}")).toThrow(
       /t\.jinja, line 4: not so; .*--template/,
     );
-    expect(() => rendered("{# one\n\n #}{% for m in messages %}\n{{ m.content }}\n{{ m.content.nope() }}{% endfor %}")).toThrow(
-      /line 5:/,
+    expect(() =>
+      rendered("{# one\n\n #}{% for m in messages %}\n{{ m.content }}\n{{ m.content.nope() }}{% endfor %}"),
+    ).toThrow(/line 5:/);
+    expect(() => rendered("{% generation %}\n{{ '}}' ~ \"%}\" }}\n{% endgeneration %}{{ nothing() }}")).toThrow(
+      /line 3:/,
     );
-    expect(() => rendered("{% generation %}\n{{ '}}' ~ \"%}\" }}\n{% endgeneration %}{{ nothing() }}")).toThrow(/line 3:/);
   });
 
   it("names the line of what is not Jinja", () => {
@@ -136,7 +139,9 @@ describe("a template that fails", () => {
       /tokenizer\.json: .*no chat template.*--template FILE or the recipe's `template`/,
     );
     expect(text.renderChat(messages, { addGenerationPrompt: true, template: "{{ messages[0].content }}!" })).toBe("x!");
-    expect(() => text.renderChat(messages, { addGenerationPrompt: true, template: "{{" })).toThrow(/the given template/);
+    expect(() => text.renderChat(messages, { addGenerationPrompt: true, template: "{{" })).toThrow(
+      /the given template/,
+    );
   });
 });
 
@@ -145,7 +150,9 @@ describe("what Python does otherwise than JavaScript", () => {
     new ChatTemplate(source, "t").render([{ role: "user", content }], {}, { addGenerationPrompt: false, now });
 
   it("strips given characters, and Python's whitespace", () => {
-    expect(rendered("{{ '\\n x \\n'.strip('\\n') }}|{{ 'abxba'.lstrip('ab') }}|{{ 'abxba'.rstrip('ba') }}")).toBe(" x |xba|abx");
+    expect(rendered("{{ '\\n x \\n'.strip('\\n') }}|{{ 'abxba'.lstrip('ab') }}|{{ 'abxba'.rstrip('ba') }}")).toBe(
+      " x |xba|abx",
+    );
     expect(rendered("[{{ messages[0].content | trim }}]", "\u001c\u0085 \ufeffx\ufeff\u00a0")).toBe("[\ufeffx\ufeff]");
     expect(rendered("{{ nothing | trim }}{{ 12 | trim }}")).toBe("12");
     expect(() => rendered("{{ nothing.strip() }}")).toThrow(/only a string has strip\(\)/);

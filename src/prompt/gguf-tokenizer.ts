@@ -21,8 +21,10 @@ const stopKeys = ["eot_token_id", "eom_token_id"];
  * GGUF keeps the vocabulary and names the cut of the text (`tokenizer.ggml.pre`) without spelling it out. This reader
  * matches the tokenizer the model was trained with, that is the tokenizer.json on the hub, as llama.cpp does. For
  * SmolLM2 (`smollm`) this is what `AutoTokenizer.from_pretrained(dir, gguf_file=…)` of transformers 5.18 gives except
- * for digits after two or more spaces: transformers does not know `smollm` and falls back to GPT-2's cut, so `a␣␣5`
- * there is `a, Ġ, Ġ, 5`; SmolLM2's own tokenizer, and this one, set digits apart first: `a, ĠĠ, 5`.
+ * for digits after two or more spaces and numerals other than 0-9: transformers does not know `smollm` and falls back
+ * to GPT-2's cut, so `a␣␣5` is `a, Ġ, Ġ, 5` there. SmolLM2's own tokenizer sets digits apart first: `a, ĠĠ, 5`. So it
+ * is with Unicode's composed form for `qwen2` and `olmo`, and whole words before merges for `llama-bpe`, which
+ * transformers leaves out.
  *
  * @param metadata the file's key-values; arrays as JavaScript arrays or typed arrays
  * @param file what to call it in errors
