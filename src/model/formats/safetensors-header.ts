@@ -1,6 +1,7 @@
+import { CheckpointError } from "../../base/errors.ts";
 import { type FileBytes, checkpointFault as fail } from "./file-bytes.ts";
 import { findDuplicateKey } from "./json-keys.ts";
-import { type StoredFormat, storedFormats } from "./weight-source.ts";
+import { elementsOf, type StoredFormat, storedFormats } from "./weight-source.ts";
 
 /** Every dtype of the format, by its name in the header. */
 export const safetensorsFormats = {
@@ -43,6 +44,51 @@ export interface SafetensorsEntry {
 
 /** The format's own bound on the header, in bytes. */
 const MAX_HEADER_BYTES = 100_000_000;
+
+/** One tensor to be written. */
+export interface SafetensorsPlan {
+  name: string;
+  dtype: SafetensorsName;
+  shape: readonly number[];
+}
+
+/** Bytes of a tensor's data. */
+export function bytesOf({ dtype, shape }: Omit<SafetensorsPlan, "name">): number {
+  const block = storedFormats[safetensorsFormats[dtype]];
+  return (elementsOf(shape) / block.length) * block.bytes;
+}
+
+/**
+ * What a file begins with: the header's length, and the header, padded with spaces so that data begins at a multiple of
+ * 8 bytes. Data follows in the order of the tensors, without gaps.
+ *
+ * @throws CheckpointError when a name comes twice, or is the one the format keeps for itself
+ */
+export function encodeHeader(
+  path: string,
+  tensors: readonly SafetensorsPlan[],
+  metadata: Readonly<Record<string, string>>,
+): Uint8Array {
+  const seen = new Set<string>();
+  const entries: string[] = [];
+  if (Object.keys(metadata).length > 0) entries.push(`"__metadata__":${JSON.stringify(metadata)}`);
+  let offset = 0;
+  for (const { name, dtype, shape } of tensors) {
+    if (name === "__metadata__" || seen.has(name))
+      throw new CheckpointError(`${path}: tensor ${JSON.stringify(name)}: expected a name of its own; rename it`);
+    seen.add(name);
+    const end = offset + bytesOf({ dtype, shape });
+    // Written by hand: an object would move names that look like numbers to the front.
+    entries.push(`${JSON.stringify(name)}:${JSON.stringify({ dtype, shape, data_offsets: [offset, end] })}`);
+    offset = end;
+  }
+  const header = Buffer.from(`{${entries.join(",")}}`, "utf8");
+  const padded = Math.ceil(header.length / 8) * 8;
+  const bytes = Buffer.alloc(8 + padded, " ");
+  bytes.writeBigUInt64LE(BigInt(padded));
+  header.copy(bytes, 8);
+  return bytes;
+}
 
 /**
  * Reads the header alone and proves it consistent with the file's size: tensors tile the data without overlap or hole,

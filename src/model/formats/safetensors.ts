@@ -1,7 +1,8 @@
 import { writeFileAtomic } from "../../base/atomic-file.ts";
 import { CheckpointError } from "../../base/errors.ts";
 import { checkpointFault, openFileBytes } from "./file-bytes.ts";
-import { readSafetensorsHeader } from "./safetensors-header.ts";
+import { encodeHeader, readSafetensorsHeader } from "./safetensors-header.ts";
+import { elementsOf } from "./weight-source.ts";
 import { widenBf16, widenF16 } from "./widen.ts";
 
 const ARRAYS = {
@@ -41,36 +42,22 @@ export function writeSafetensors(
   metadata: Readonly<Record<string, string>> = {},
 ): void {
   const list = [...tensors];
-  const seen = new Set<string>();
-  const entries: string[] = [];
-  if (Object.keys(metadata).length > 0) entries.push(`"__metadata__":${JSON.stringify(metadata)}`);
-  let offset = 0;
   for (const [name, { dtype, shape, data }] of list) {
-    const bytes = data.byteLength;
-    if (name === "__metadata__" || seen.has(name)) {
-      throw new CheckpointError(`${path}: tensor ${JSON.stringify(name)}: expected a name of its own; rename it`);
-    }
-    if (!(data instanceof ARRAYS[dtype]) || shape.reduce((a, b) => a * b, 1) !== data.length) {
+    if (!(data instanceof ARRAYS[dtype]) || elementsOf(shape) !== data.length) {
       throw new CheckpointError(
         `${path}: tensor ${JSON.stringify(name)}: expected ${dtype} values for shape [${shape}], got ${data.length} in ${data.constructor.name}`,
       );
     }
-    seen.add(name);
-    // Written by hand: an object would move names that look like numbers to the front.
-    const entry = JSON.stringify({ dtype, shape, data_offsets: [offset, offset + bytes] });
-    entries.push(`${JSON.stringify(name)}:${entry}`);
-    offset += bytes;
   }
-  const header = Buffer.from(`{${entries.join(",")}}`, "utf8");
-  const padded = Buffer.alloc(Math.ceil(header.length / 8) * 8, " ");
-  header.copy(padded);
-  const length = Buffer.alloc(8);
-  length.writeBigUInt64LE(BigInt(padded.length));
-  writeFileAtomic(path, parts(length, padded, list));
+  const header = encodeHeader(
+    path,
+    list.map(([name, { dtype, shape }]) => ({ name, dtype, shape })),
+    metadata,
+  );
+  writeFileAtomic(path, parts(header, list));
 }
 
-function* parts(length: Buffer, header: Buffer, tensors: readonly (readonly [string, SafetensorsTensor])[]) {
-  yield length;
+function* parts(header: Uint8Array, tensors: readonly (readonly [string, SafetensorsTensor])[]) {
   yield header;
   for (const [, { data }] of tensors) yield new Uint8Array(data.buffer, data.byteOffset, data.byteLength);
 }
