@@ -15,7 +15,8 @@ const MAX_DEPTH = 2;
  */
 export function findDataFiles(path: string, names: readonly string[]): string[] {
   const kind = statSync(path, { throwIfNoEntry: false });
-  if (kind === undefined) throw new DataError(`${path}: no such file or directory; give the path of a data set`);
+  if (kind === undefined)
+    throw new DataError(`${path}: no such file or directory; give the path of a data set, or a hub's id: org/name`);
   if (!kind.isDirectory()) return [path];
   const all = listTables(path, MAX_DEPTH);
   for (const name of names) {

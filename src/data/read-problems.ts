@@ -1,5 +1,6 @@
 import { basename, join } from "node:path";
 import { DataError } from "../base/errors.ts";
+import type { HubOptions } from "../base/hub/snapshot.ts";
 import { hashText, Rng } from "../base/rng.ts";
 import type { Problem } from "../records/problem.ts";
 import { findDataFiles } from "./find-data-files.ts";
@@ -8,12 +9,13 @@ import { gsm8kLayout } from "./layouts/gsm8k.ts";
 import type { Layout } from "./layouts/layout.ts";
 import { mathLayout } from "./layouts/math.ts";
 import { SVAMP_ROWS, SVAMP_SPLITS, svampLayout } from "./layouts/svamp.ts";
+import { locateDataset } from "./locate-dataset.ts";
 import { readTable } from "./tables/read-table.ts";
 import { type Row, requireColumns, type Table, UnusableRow } from "./tables/table.ts";
 
 /** What `readProblems` reads. */
 export interface ReadOptions {
-  /** A data file, or a directory of them. */
+  /** A data file, a directory of them, or a hub's id: `org/name[@revision]`. */
   path: string;
   /** How rows read; `columns` needs their names. */
   layout: "gsm8k" | "svamp" | "math" | "columns";
@@ -29,6 +31,8 @@ export interface ReadOptions {
   limit?: number;
   /** GSM8K's `<<48/2=24>>` in worked solutions. Default strip. */
   calculatorNotes?: "keep" | "strip";
+  /** How a hub is reached. */
+  hub?: HubOptions;
 }
 
 /** A row without a usable problem in it, for the user to see before anything is trained. */
@@ -54,9 +58,10 @@ const STREAM = hashText("read-problems");
  */
 export async function readProblems(options: ReadOptions): Promise<ProblemSet> {
   const layout = layoutOf(options);
-  const path = options.file === undefined ? options.path : join(options.path, options.file);
   // SVAMP is published as one file, test.jsonl, of which the first part is for training.
   const names = options.layout === "svamp" ? [options.split, "test"] : [options.split];
+  const root = await locateDataset(options.path, { names, file: options.file, hub: options.hub });
+  const path = options.file === undefined ? root : join(root, options.file);
   const tables = await Promise.all(findDataFiles(path, names).map(readTable));
   for (const table of tables) requireColumns(table, layout.columns);
   const set: ProblemSet = { problems: [], setAside: [] };

@@ -1,6 +1,6 @@
 /** A question with a gold answer. */
 export interface Problem {
-  /** Stable across runs: derived from the question. */
+  /** Stable across runs: derived from the question, named by its file, or its place there. */
   id: string;
   /** What is asked, as the user would write it, e.g. `3+4*2`. */
   question: string;

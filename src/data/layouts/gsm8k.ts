@@ -25,7 +25,8 @@ export function gsm8kLayout({ calculatorNotes }: { calculatorNotes: "keep" | "st
       const answer = mark < 0 ? "" : worked.slice(mark + FINAL_MARK.length).trim();
       if (answer === "") throw new UnusableRow(`answer ends without \`${FINAL_MARK} n\``);
       const steps = worked.slice(0, mark).trim();
-      return { question, answer, solution: calculatorNotes === "keep" ? steps : stripCalculatorNotes(steps) };
+      const solution = calculatorNotes === "keep" ? steps : stripCalculatorNotes(steps);
+      return { question, answer, ...(solution === "" ? {} : { solution }) };
     },
   };
 }
