@@ -42,7 +42,15 @@ export function createPolicy(
   config: DecoderConfig,
   options: { seed: number; trained: boolean },
 ): Policy {
-  const parameters = new Parameters(device, decoderParameters(config, new Rng(options.seed, 1)), options);
+  return wholePolicy(
+    device,
+    config,
+    new Parameters(device, decoderParameters(config, new Rng(options.seed, 1)), options),
+  );
+}
+
+/** A policy whose weights are one set of parameters, to be trained all together or not at all. It closes them. */
+export function wholePolicy(device: Device, config: DecoderConfig, parameters: Parameters): Policy {
   const decoder = new Decoder(device, config);
   return {
     device,
