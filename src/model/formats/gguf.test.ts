@@ -94,7 +94,7 @@ describe("openGguf", () => {
     source.close();
   });
 
-  it.each(["f32", "f16", "bf16", "stack"])("gives the rows of %s as Python does", (name) => {
+  it.each(Object.keys(golden.values))("gives the rows of %s as Python does", (name) => {
     writeFileSync(path, goldenFile);
     const { source } = openGguf(path);
     const expected = golden.values[name].flat(2);
@@ -204,9 +204,9 @@ describe("openGguf", () => {
           refused++;
         }
       }),
-      { numRuns: 1500, seed: 7 },
+      { numRuns: 1000, seed: 7 },
     );
-    expect(refused).toBeGreaterThan(700);
-    expect(refused).toBeLessThan(1500);
+    expect(refused).toBeGreaterThan(500);
+    expect(refused).toBeLessThan(1000);
   });
 });

@@ -10,27 +10,3 @@ export function narrowBf16(values: Float32Array): Uint16Array<ArrayBuffer> {
   }
   return narrow;
 }
-
-/** f32 to the nearest half, ties to even, as its 16 bits. NaN stays NaN; what is above 65,519 becomes infinite. */
-export function narrowF16(values: Float32Array): Uint16Array<ArrayBuffer> {
-  const bits = new Uint32Array(values.buffer, values.byteOffset, values.length);
-  const narrow = new Uint16Array(values.length);
-  for (let i = 0; i < bits.length; i++) narrow[i] = f16Bits(bits[i]);
-  return narrow;
-}
-
-function f16Bits(word: number): number {
-  const sign = (word >>> 16) & 0x8000;
-  const exponent = ((word >>> 23) & 255) - 112;
-  const fraction = word & 0x7fffff;
-  if (exponent === 143) return sign | 0x7c00 | (fraction === 0 ? 0 : 0x200);
-  if (exponent > 30) return sign | 0x7c00;
-  if (exponent < -10) return sign;
-  // Below 2⁻¹⁴ the leading one becomes part of the fraction, and fewer of its bits remain.
-  const [kept, dropped] = exponent > 0 ? [(exponent << 23) | fraction, 13] : [0x800000 | fraction, 14 - exponent];
-  const half = kept >>> dropped;
-  const rest = kept & ((1 << dropped) - 1);
-  const middle = 1 << (dropped - 1);
-  // A carry out of the fraction is the next exponent, and out of the last exponent infinity: both as they should be.
-  return sign | (half + (rest > middle || (rest === middle && (half & 1) === 1) ? 1 : 0));
-}

@@ -2,11 +2,9 @@ import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSyn
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeEach, describe, expect, it } from "vitest";
-import { narrowBf16, narrowF16 } from "./narrow.ts";
 import { type OutgoingTensor, type PublishedFormat, writeSafetensorsModel } from "./safetensors-model.ts";
 import { openSafetensors } from "./safetensors-source.ts";
 import { readRows } from "./weight-source.ts";
-import { widenBf16, widenF16 } from "./widen.ts";
 
 const root = mkdtempSync(join(tmpdir(), "reckon-model-"));
 afterAll(() => rmSync(root, { recursive: true, force: true }));
@@ -96,42 +94,5 @@ describe("writeSafetensorsModel", () => {
       `${dir}: already holds weights (model.safetensors); choose a new directory`,
     );
     expect(readFileSync(join(dir, "model.safetensors"), "utf8")).toBe("old");
-  });
-});
-
-describe("half precision", () => {
-  const every = Uint16Array.from({ length: 65536 }, (_, i) => i);
-
-  it.each([
-    ["bf16", widenBf16, narrowBf16, 0x7f80],
-    ["f16", widenF16, narrowF16, 0x7c00],
-  ] as const)("%s: rounds to nearest, ties to even, and gives back what fits", (_, widen, narrow, infinity) => {
-    const wide = widen(every);
-    const back = narrow(wide);
-    for (const i of every) {
-      if (Number.isNaN(wide[i])) expect(Number.isNaN(widen(back.subarray(i, i + 1))[0])).toBe(true);
-      else if (back[i] !== i) expect(back[i]).toBe(i);
-    }
-    // Between each value and the next, of both signs; after the largest comes what the next exponent would be.
-    for (const sign of [0, 0x8000]) {
-      const low = wide.subarray(sign, sign + infinity);
-      const middle = low.map((value, i) => (i + 1 < infinity ? (value + wide[sign + i + 1]) / 2 : value));
-      const bits = new Uint32Array(middle.buffer);
-      const up = new Float32Array(bits.map((word) => word + 1).buffer);
-      const down = new Float32Array(bits.map((word) => word - 1).buffer);
-      const [even, above, below] = [narrow(middle), narrow(up), narrow(down)];
-      for (let i = 0; i < infinity - 1; i++) {
-        const found = [even[i], above[i], below[i]];
-        const expected = [sign + i + (i & 1), sign + i + 1, sign + i];
-        if (found.join() !== expected.join()) expect(found, `between ${i} and ${i + 1}`).toEqual(expected);
-      }
-    }
-  });
-
-  it("f16: becomes infinite from halfway beyond the largest", () => {
-    expect([...narrowF16(Float32Array.of(65504, 65519.99, 65520, 1e30, -1e30))]).toEqual([
-      0x7bff, 0x7bff, 0x7c00, 0x7c00, 0xfc00,
-    ]);
-    expect([...narrowF16(Float32Array.of(2 ** -25, 1.0001 * 2 ** -25, 2 ** -26, -0))]).toEqual([0, 1, 0, 0x8000]);
   });
 });

@@ -9,7 +9,8 @@ import {
   writeFully,
 } from "../../base/atomic-file.ts";
 import { CheckpointError } from "../../base/errors.ts";
-import { narrowBf16, narrowF16 } from "./narrow.ts";
+import { encodeWeight } from "../../engine/weight-formats.ts";
+import { narrowBf16 } from "./narrow.ts";
 import { bytesOf, encodeHeader } from "./safetensors-header.ts";
 import { elementsOf } from "./weight-source.ts";
 
@@ -121,8 +122,9 @@ function encode({ name, shape, dtype }: OutgoingTensor, values: Float32Array, pa
     const at = values.findIndex((value) => Math.abs(value) >= 65520 && Number.isFinite(value));
     if (at !== -1)
       throw new CheckpointError(`${where}: ${values[at]} is too large for f16 (at most 65504); write bf16 or f32`);
+    return encodeWeight("f16", values, [1, values.length]);
   }
-  const data = dtype === "F32" ? values : dtype === "BF16" ? narrowBf16(values) : narrowF16(values);
+  const data = dtype === "F32" ? values : narrowBf16(values);
   return new Uint8Array(data.buffer, data.byteOffset, data.byteLength);
 }
 

@@ -1,9 +1,10 @@
 import { writeFileAtomic } from "../../base/atomic-file.ts";
 import { CheckpointError } from "../../base/errors.ts";
+import { decodeWeight } from "../../engine/weight-formats.ts";
 import { checkpointFault, openFileBytes } from "./file-bytes.ts";
 import { encodeHeader, readSafetensorsHeader } from "./safetensors-header.ts";
 import { elementsOf } from "./weight-source.ts";
-import { widenBf16, widenF16 } from "./widen.ts";
+import { widenBf16 } from "./widen.ts";
 
 const ARRAYS = {
   F64: Float64Array,
@@ -59,7 +60,11 @@ export function writeSafetensors(
 
 function* parts(header: Uint8Array, tensors: readonly (readonly [string, SafetensorsTensor])[]) {
   yield header;
-  for (const [, { data }] of tensors) yield new Uint8Array(data.buffer, data.byteOffset, data.byteLength);
+  for (const [, { data }] of tensors) yield bytesUnder(data);
+}
+
+function bytesUnder(data: SafetensorsData): Uint8Array {
+  return new Uint8Array(data.buffer, data.byteOffset, data.byteLength);
 }
 
 /**
@@ -106,6 +111,6 @@ export function toFloat32(tensor: SafetensorsTensor): Float32Array {
   const { dtype, data } = tensor;
   if (data instanceof Float32Array) return data;
   if (dtype === "BF16") return widenBf16(data as Uint16Array);
-  if (dtype === "F16") return widenF16(data as Uint16Array);
+  if (dtype === "F16") return decodeWeight("f16", bytesUnder(data), [1, data.length]);
   return Float32Array.from(data as ArrayLike<number | bigint>, Number);
 }

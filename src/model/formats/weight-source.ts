@@ -1,5 +1,6 @@
 import { CheckpointError } from "../../base/errors.ts";
-import { widenBf16, widenF16 } from "./widen.ts";
+import { decodeWeight } from "../../engine/weight-formats.ts";
+import { widenBf16 } from "./widen.ts";
 
 /**
  * How values lie in a checkpoint file: `length` neighbours of the innermost axis in `bytes` bytes. Names are those of
@@ -93,19 +94,25 @@ export function readRows(tensor: StoredTensor, begin = 0, end?: number): Float32
         `${format} (${length} values); take a checkpoint in bf16 or f16`,
     );
   const part = tensor.bytes().subarray(((begin * width) / length) * bytes, ((last * width) / length) * bytes);
-  return toF32(tensor, part);
+  return toF32(tensor, part, (last - begin) * width);
 }
 
-function toF32({ path, name, format }: StoredTensor, bytes: Uint8Array): Float32Array<ArrayBuffer> {
+function toF32({ path, name, format }: StoredTensor, bytes: Uint8Array, values: number): Float32Array<ArrayBuffer> {
   switch (format) {
     case "f32":
       return new Float32Array(aligned(bytes));
     case "f64":
       return Float32Array.from(new Float64Array(aligned(bytes)));
-    case "f16":
-      return widenF16(new Uint16Array(aligned(bytes)));
     case "bf16":
       return widenBf16(new Uint16Array(aligned(bytes)));
+    case "f16":
+    case "q8_0":
+    case "q4_0":
+    case "q4_1":
+    case "q4_K":
+    case "q5_K":
+    case "q6_K":
+      return decodeWeight(format, bytes, [1, values]) as Float32Array<ArrayBuffer>;
     default:
       throw new CheckpointError(
         `${path}: tensor ${JSON.stringify(name)}: values of format ${format} cannot be read as weights, ` +
