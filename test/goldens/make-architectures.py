@@ -65,7 +65,7 @@ MODELS = {
             num_hidden_layers=3, mlp_only_layers=[1], num_experts=5, num_experts_per_tok=2, moe_intermediate_size=12,
             norm_topk_prob=True, head_dim=16, num_key_value_heads=1, hidden_size=24,
         ),
-        ATTENTION + DENSE, ["mlp.experts.gate_up_proj", "mlp.experts.down_proj"],
+        ATTENTION, ["mlp.experts.gate_up_proj", "mlp.experts.down_proj"],
     ),
     "qwen3_moe-unnormalised": (
         "qwen3_moe",
