@@ -9,6 +9,7 @@
 #include <string>
 
 #include "isa.h"
+#include "mapped-file.h"
 #include "memory.h"
 #include "pool.h"
 #include "self-check.h"
@@ -256,6 +257,42 @@ napi_value overhead(napi_env env, napi_callback_info info) {
   return device ? number(env, static_cast<double>(device->pool->overheadBytes())) : nullptr;
 }
 
+// mapFile(descriptor, bytes) → the file's first bytes as an ArrayBuffer; undefined when the system or this Node refuses.
+napi_value mapFile(napi_env env, napi_callback_info info) {
+  const Call<2> call(env, info);
+  const size_t bytes = call.size(1);
+  void* memory = reckon::mapFile(static_cast<int>(call.number(0)), bytes);
+  if (!memory) return nullptr;
+  const auto finalize = [](napi_env, void* data, void* hint) {
+    reckon::unmapFile(data, reinterpret_cast<uintptr_t>(hint));
+  };
+  napi_value buffer;
+  if (napi_create_external_arraybuffer(env, memory, bytes, finalize, reinterpret_cast<void*>(bytes), &buffer) == napi_ok) {
+    return buffer;
+  }
+  reckon::unmapFile(memory, bytes);
+  return nullptr;
+}
+
+// unmapFile(buffer): the array is empty from here on, and the mapping goes.
+napi_value unmapFile(napi_env env, napi_callback_info info) {
+  const Call<1> call(env, info);
+  if (napi_detach_arraybuffer(env, call.values[0]) != napi_ok) return fail(env, "not a mapped file");
+  return nullptr;
+}
+
+// releaseMapped(buffer, begin, end): the memory behind these bytes of a mapped file may go; it comes back when it is read.
+napi_value releaseMapped(napi_env env, napi_callback_info info) {
+  const Call<3> call(env, info);
+  void* memory;
+  size_t bytes;
+  if (napi_get_arraybuffer_info(env, call.values[0], &memory, &bytes) != napi_ok) return fail(env, "not a mapped file");
+  const size_t begin = call.size(1), end = call.size(2);
+  if (begin > end || end > bytes) return fail(env, "not within the mapped file");
+  reckon::releaseMapped(static_cast<char*>(memory) + begin, end - begin);
+  return nullptr;
+}
+
 napi_value initialize(napi_env env, napi_value exports) {
   const napi_property_descriptor properties[] = {
 #define RECKON_METHOD(name, function) {name, nullptr, function, nullptr, nullptr, nullptr, napi_enumerable, nullptr}
@@ -264,6 +301,8 @@ napi_value initialize(napi_env env, napi_value exports) {
       RECKON_METHOD("free", freeBlock),    RECKON_METHOD("write", write), RECKON_METHOD("read", read),
       RECKON_METHOD("run", run),           RECKON_METHOD("overhead", overhead),
       RECKON_METHOD("wrongProduct", wrongProduct),
+      RECKON_METHOD("mapFile", mapFile),   RECKON_METHOD("unmapFile", unmapFile),
+      RECKON_METHOD("releaseMapped", releaseMapped),
 #undef RECKON_METHOD
   };
   napi_define_properties(env, exports, sizeof(properties) / sizeof(properties[0]), properties);

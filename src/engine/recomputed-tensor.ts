@@ -1,5 +1,4 @@
 import type { DeviceBuffer } from "./device.ts";
-import type { Tensor } from "./tape.ts";
 
 /** How a tensor's contents are made, and where the memory for them comes from and goes back to. */
 interface Source {
@@ -8,8 +7,8 @@ interface Source {
   release(buffer: DeviceBuffer): void;
 }
 
-/** A tensor that is computed when its buffer is asked for, and again when it is asked for after `drop`. */
-export class RecomputedTensor implements Tensor {
+/** A `Tensor` that is computed when its buffer is asked for, and again when it is asked for after `drop`. */
+export class RecomputedTensor {
   readonly rows: number;
   readonly width: number;
   gradient: DeviceBuffer | null = null;

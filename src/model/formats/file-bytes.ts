@@ -1,7 +1,8 @@
 import { closeSync, fstatSync, openSync, readSync } from "node:fs";
 import { CheckpointError } from "../../base/errors.ts";
+import { mapFile } from "../../engine/registry.ts";
 
-/** A file read by position. */
+/** A file read by position; mapped into memory where that is possible. */
 export interface FileBytes {
   readonly path: string;
   readonly size: number;
@@ -24,16 +25,21 @@ export function openFileBytes(path: string): FileBytes {
   try {
     const stat = fstatSync(fd);
     if (!stat.isFile()) throw checkpointFault(path, "expected a file, got a directory or device");
+    const mapped = mapFile(fd, stat.size);
     return {
       path,
       size: stat.size,
       read(begin, end) {
+        if (mapped && end <= fstatSync(fd).size) return mapped.bytes.subarray(begin, end);
         const bytes = new Uint8Array(end - begin);
         readExactly(fd, bytes, begin, path);
         return bytes;
       },
-      release() {},
-      close: () => closeSync(fd),
+      release: (begin, end) => mapped?.release(begin, end),
+      close() {
+        mapped?.close();
+        closeSync(fd);
+      },
     };
   } catch (error) {
     closeSync(fd);

@@ -33,6 +33,12 @@ export interface NativeAddon {
   read(handle: NativeHandle, address: number, into: Float32Array | Int32Array | Uint8Array): void;
   run(handle: NativeHandle, stream: Float64Array, words: number): { message: string; bytes: number } | undefined;
   overhead(handle: NativeHandle): number;
+  /** The first bytes of an open file; undefined when the system or this Node refuses. */
+  mapFile(descriptor: number, bytes: number): ArrayBuffer | undefined;
+  /** Detaches a buffer of `mapFile`. */
+  unmapFile(buffer: ArrayBuffer): void;
+  /** The memory behind bytes begin … end of a buffer of `mapFile` may go; it comes back when it is read. */
+  releaseMapped(buffer: ArrayBuffer, begin: number, end: number): void;
 }
 
 /** Whether the addon can be used, and what to do when it cannot. */
@@ -86,6 +92,9 @@ const functions = [
   "read",
   "run",
   "overhead",
+  "mapFile",
+  "unmapFile",
+  "releaseMapped",
 ] as const;
 
 /** How the addon differs from the one these sources make: in its kernels or its functions; null when it does not. */
