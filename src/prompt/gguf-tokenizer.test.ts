@@ -1,8 +1,9 @@
 import { existsSync, readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { gguf } from "@huggingface/gguf";
+import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { CheckpointError, ConfigError } from "../base/errors.ts";
+import { CheckpointError, ConfigError, ReckonError } from "../base/errors.ts";
 import type { ChatMessage } from "./chat-template.ts";
 import { tokenizerFromGguf } from "./gguf-tokenizer.ts";
 import { mergesByScore } from "./gguf-tokenizer-merges.ts";
@@ -147,6 +148,38 @@ describe("key-values that cannot be used", () => {
   ])("are refused: %s", (_, more, kind, message) => {
     expect(broken(more)).toThrow(kind);
     expect(broken(more)).toThrow(message);
+  });
+
+  it("are refused or work, whatever they become", () => {
+    const metadata = sentencePiece({ "tokenizer.ggml.merges": ["a b"], "tokenizer.ggml.add_bos_token": true });
+    const values = fc.constantFrom<unknown>(
+      null,
+      undefined,
+      0,
+      -1,
+      1e9,
+      3n,
+      "",
+      "x",
+      true,
+      [],
+      [null],
+      {},
+      new Uint8Array(3),
+    );
+    const keys = fc.constantFrom(...Object.keys(metadata), ...Object.keys(byteLevel("gpt2")));
+    fc.assert(
+      fc.property(keys, values, fc.boolean(), (key, value, isByteLevel) => {
+        try {
+          const mutated = { ...(isByteLevel ? byteLevel("gpt2", "qwen2") : metadata), [key]: value };
+          const tokenizer = tokenizerFromGguf(mutated, "m.gguf");
+          tokenizer.decode(tokenizer.encode("a b<s> é 12"));
+        } catch (error) {
+          expect(error).toBeInstanceOf(ReckonError);
+        }
+      }),
+      { numRuns: 200, seed: 4 },
+    );
   });
 
   it("include chat templates that are not there", () => {

@@ -1,4 +1,3 @@
-import { DataError } from "../base/errors.ts";
 import { fallbackToken } from "./tokenizer-bytes.ts";
 import type { TokenizerField } from "./tokenizer-field.ts";
 import { type PieceModel, readVocabulary } from "./tokenizer-vocabulary.ts";
@@ -13,7 +12,8 @@ const SCANNED_SYMBOLS = 48;
  * is joined (of equal pairs the leftmost) until no pair has a merge. O(n log n) in a piece's length.
  *
  * A character outside the vocabulary becomes its bytes (`<0x0A>`, with `byte_fallback`), else the unknown token, of
- * which neighbours are one with `fuse_unk`. With `ignore_merges` a piece that is a token is that token.
+ * which neighbours are one with `fuse_unk`; without an unknown token it is left out, as in Python (SmolLM2 has no token
+ * for the byte 0x13, say). With `ignore_merges` a piece that is a token is that token.
  *
  * @see arXiv:1508.07909; huggingface/tokenizers `models/bpe`, whose dropout is not for encoding and is ignored
  */
@@ -82,11 +82,7 @@ export class BytePairModel implements PieceModel {
       if (bytes?.every((id) => id >= 0)) {
         symbols.push(...bytes);
         afterUnknown = false;
-      } else if (this.unknown === null) {
-        throw new DataError(
-          `encode: the vocabulary has no token for \`${character}\` and none for the unknown; leave the character out`,
-        );
-      } else if (!(afterUnknown && this.fuseUnknown)) {
+      } else if (this.unknown !== null && !(afterUnknown && this.fuseUnknown)) {
         symbols.push(this.unknown);
         afterUnknown = true;
       }

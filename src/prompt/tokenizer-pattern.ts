@@ -87,10 +87,15 @@ function isGlued(behavior: SplitBehavior, matched: readonly boolean[], index: nu
 
 /** Every piece stays, or the matches alone do. */
 function keepAll(text: string, pattern: RegExp, behavior: SplitBehavior): string[] {
-  const matches = text.match(pattern) ?? [];
+  const matches = text.match(pattern);
+  if (matches === null) return behavior === "Removed" || text === "" ? [] : [text];
   let covered = 0;
-  for (const match of matches) covered += match.length;
-  if (behavior === "Removed" || covered === text.length) return matches.filter((match) => match !== "");
+  let isSparse = false;
+  for (const match of matches) {
+    covered += match.length;
+    isSparse ||= match === "";
+  }
+  if (behavior === "Removed" || covered === text.length) return isSparse ? matches.filter((m) => m !== "") : matches;
   const pieces: string[] = [];
   let at = 0;
   for (const match of text.matchAll(pattern)) {
