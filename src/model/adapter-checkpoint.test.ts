@@ -37,7 +37,10 @@ describe("an adapter's checkpoint", () => {
   });
 
   it("says which field of its config.json is wrong", () => {
-    writeFileSync(join(dir, "config.json"), JSON.stringify({ format: "reckon-adapter-1", base: { from: 3 }, seed: 0 }));
+    writeFileSync(
+      join(dir, "config.json"),
+      JSON.stringify({ format: "reckon-adapter-1", base: { from: 3 }, lora: { seed: 0, dropout: 0 } }),
+    );
     expect(() => readAdapterManifest(dir)).toThrow(/config\.json: base\.from: .*base\.identity: .*task: /);
     rmSync(join(dir, "config.json"));
     expect(() => readAdapterManifest(dir)).toThrow(/config\.json: cannot be read/);

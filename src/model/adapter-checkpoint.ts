@@ -13,7 +13,7 @@ const manifestSchema = z.object({
     identity: z.string().min(1).nullable(),
     modelType: z.string().min(1),
   }),
-  seed: z.number().int(),
+  lora: z.object({ seed: z.number().int(), dropout: z.number().min(0).lt(1) }),
   task: z.record(z.string(), z.unknown()),
 });
 
@@ -28,8 +28,8 @@ export interface AdapterManifest {
     /** `model_type` of its config.json. */
     modelType: string;
   };
-  /** `LoraOptions.seed`. */
-  seed: number;
+  /** What of `LoraOptions` PEFT's own file does not hold, or not always. */
+  lora: { seed: number; dropout: number };
   /** What the adapter was trained on. */
   task: Record<string, unknown>;
 }
@@ -46,7 +46,8 @@ export async function saveAdapter(
   { base, task }: Pick<AdapterManifest, "base" | "task">,
 ): Promise<void> {
   if (!policy.adapter) throw new ConfigError("adapter: this model has none; save all of its weights");
-  const manifest: AdapterManifest = { format: "reckon-adapter-1", base, seed: policy.adapter.options.seed, task };
+  const { seed, dropout } = policy.adapter.options;
+  const manifest: AdapterManifest = { format: "reckon-adapter-1", base, lora: { seed, dropout }, task };
   await writePeft(dir, policy, { modelType: base.modelType, name: base.from });
   writeFileAtomic(join(dir, "config.json"), `${JSON.stringify(manifest, null, 2)}\n`);
 }
@@ -63,13 +64,13 @@ export function loadAdapter(
   dir: string,
   { identity, trained }: { identity: string | null; trained: boolean },
 ): Policy {
-  const { base, seed } = readAdapterManifest(dir);
+  const { base, lora } = readAdapterManifest(dir);
   if (base.identity !== null && identity !== null && base.identity !== identity)
     throw new CheckpointError(
       `${dir}: expected the base it was trained on (${base.from}, ${base.identity}), got another one (${identity}); ` +
         "put that base back, or begin a new run from this one",
     );
-  return attachPeft(policy, dir, { modelType: base.modelType, trained, seed });
+  return attachPeft(policy, dir, { modelType: base.modelType, trained, ...lora });
 }
 
 /** config.json of an adapter's checkpoint. @throws CheckpointError when it is missing, foreign, or a field is */

@@ -1,4 +1,4 @@
-import type { Rng } from "../base/rng.ts";
+import { Rng } from "../base/rng.ts";
 import type { ParameterDefinition } from "../engine/parameters.ts";
 import { type DecoderConfig, hasExperts } from "./config.ts";
 
@@ -68,4 +68,9 @@ export function decoderParameters(config: DecoderConfig, rng: Rng): ParameterDef
   if (!config.tiedOutput) matrix("output.weight", [vocabularySize, width]);
   if (config.outputBias) vector("output.bias", [vocabularySize], zeros);
   return definitions;
+}
+
+/** Names and shapes of a decoder's arrays, in the order they are stored. */
+export function decoderArrays(config: DecoderConfig): Pick<ParameterDefinition, "name" | "shape">[] {
+  return decoderParameters(config, new Rng(0)).map(({ name, shape }) => ({ name, shape }));
 }

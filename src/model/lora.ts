@@ -37,6 +37,9 @@ export interface AdapterModule {
   inner: number;
   /** E; 0: not of experts. */
   experts: number;
+  /** R. */
+  rank: number;
+  alpha: number;
 }
 
 /** An adapter: low-rank additions to frozen weights. */
@@ -78,7 +81,8 @@ export function adapterModules(config: DecoderConfig, options: Required<LoraOpti
   const add = (name: string, { a = `${name}.loraA` } = {}) => {
     const shape = base.get(`${name}.weight`).shape;
     const [outer, inner] = shape.slice(-2);
-    modules.push({ name, a, b: `${name}.loraB`, outer, inner, experts: shape.length === 3 ? shape[0] : 0 });
+    const experts = shape.length === 3 ? shape[0] : 0;
+    modules.push({ name, a, b: `${name}.loraB`, outer, inner, experts, rank: options.rank, alpha: options.alpha });
   };
   for (let layer = 0; layer < config.layers; layer++) {
     const at = `layers.${layer}`;
@@ -99,12 +103,12 @@ export function adapterModules(config: DecoderConfig, options: Required<LoraOpti
  * Names, shapes and starting values of an adapter's arrays: A uniform in ±1/sqrt(inner) (Kaiming with a = √5, as PEFT), B
  * zero, so that a fresh adapter changes nothing.
  */
-export function adapterParameters(modules: readonly AdapterModule[], rank: number, rng: Rng): ParameterDefinition[] {
+export function adapterParameters(modules: readonly AdapterModule[], rng: Rng): ParameterDefinition[] {
   const definitions = new Map<string, ParameterDefinition>();
   const add = (name: string, shape: number[], initialize: (values: Float32Array) => void) => {
     if (!definitions.has(name)) definitions.set(name, { name, shape, initialize, decays: true });
   };
-  for (const { a, b, outer, inner, experts } of modules) {
+  for (const { a, b, outer, inner, experts, rank } of modules) {
     const stack = experts > 0 ? [experts] : [];
     const bound = 1 / Math.sqrt(inner);
     add(a, [...stack, rank, inner], (values) => {
@@ -138,7 +142,7 @@ export function attachLora(
   return attachModules(policy, complete, adapterModules(policy.config, complete, policy.weights), { trained });
 }
 
-/** `attachLora` of the given additions, which may be some of those that the options mean. */
+/** `attachLora` of the given additions, which may be some of those that the options mean, and of other ranks. */
 export function attachModules(
   policy: Policy,
   options: Required<LoraOptions>,
@@ -147,14 +151,13 @@ export function attachModules(
 ): Policy {
   const { device, weights: base } = policy;
   if (policy.adapter) throw new ConfigError("lora: this model has an adapter already; merge it into its base first");
-  const { rank, alpha, rankStabilized, dropout, seed } = options;
-  const parameters = new Parameters(device, adapterParameters(modules, rank, new Rng(seed, 4)), { trained });
-  const scale = alpha / (rankStabilized ? Math.sqrt(rank) : rank);
+  const { rankStabilized, dropout, seed } = options;
+  const parameters = new Parameters(device, adapterParameters(modules, new Rng(seed, 4)), { trained });
   const pairs = new Map<string, LoraPair>(
-    modules.map(({ name, a, b }, module) => [
-      name,
-      { a: parameters.get(a), b: parameters.get(b), scale, dropout, module },
-    ]),
+    modules.map(({ name, a, b, rank, alpha }, module) => {
+      const scale = alpha / (rankStabilized ? Math.sqrt(rank) : rank);
+      return [name, { a: parameters.get(a), b: parameters.get(b), scale, dropout, module }];
+    }),
   );
   return {
     ...policy,

@@ -2,6 +2,21 @@ import { readFileSync } from "node:fs";
 import { z } from "zod";
 import { CheckpointError } from "../base/errors.ts";
 
+/**
+ * Exceptions by module as PEFT writes them: regular expressions that say how the module's path ends. Others are not run: one
+ * can take for ever.
+ */
+const pattern = z
+  .record(
+    z
+      .string()
+      .regex(/^(\.\*\\\.)?(\w|\\?\.)+$/, "expected the end of a module's path, as in .*\\.gate_up_proj")
+      .transform((text) => text.replace(/^\.\*\\\./, "").replaceAll("\\.", ".")),
+    z.number().positive(),
+  )
+  .nullish()
+  .transform((exceptions) => Object.entries(exceptions ?? {}));
+
 /** What `adapter_config.json` must say to be an adapter that can be computed here. Other fields must be unset. */
 const schema = z
   .object({
@@ -14,6 +29,8 @@ const schema = z
     // Other ways to begin change the base's weights too, and PEFT repeats that when it loads.
     init_lora_weights: z.union([z.boolean(), z.enum(["gaussian", "eva", "orthogonal"])]).default(true),
     base_model_name_or_path: z.string().nullish(),
+    rank_pattern: pattern,
+    alpha_pattern: pattern,
     target_parameters: z.array(z.string()).nullish(),
   })
   .loose();

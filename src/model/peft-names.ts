@@ -34,6 +34,10 @@ export interface PeftTensor {
   shape: [number, number];
   layout: "plain" | "stackedB";
   ours: string[];
+  /** The module or parameter that it adapts, as patterns of `adapter_config.json` name it. */
+  target: string;
+  rank: number;
+  alpha: number;
 }
 
 /** What `adapter_config.json` says is adapted. */
@@ -52,64 +56,65 @@ export interface PeftTargets {
 export function peftTensors(
   modelType: string,
   modules: readonly AdapterModule[],
-  rank: number,
 ): { tensors: PeftTensor[]; targets: PeftTargets } {
   if (!Object.hasOwn(mixtures, modelType))
     throw new CheckpointError(
       `PEFT adapter: expected a base of model type ${Object.keys(mixtures).join(", ")}, got ${modelType}; ` +
         "train all of the weights of such a model instead",
     );
+  const mixture = mixtures[modelType];
   const tensors: PeftTensor[] = [];
   const targets = { modules: new Set<string>(), parameters: new Set<string>() };
-  const add = (path: string, { a, b, outer, inner, experts }: AdapterModule, more: AdapterModule[] = []) => {
+  /** `path` of the tensors and `parameter` of the layer; null: a module. */
+  const add = (layer: string, path: string, parameter: string | null, [first, ...more]: AdapterModule[]) => {
+    const { a, b, outer, inner, experts, rank, alpha } = first;
     const stacked = experts > 0;
     const width = stacked ? experts * rank : rank;
     const outers = more.reduce((sum, one) => sum + one.outer, outer);
-    tensors.push({ name: `${path}.lora_A.weight`, shape: [width, inner], layout: "plain", ours: [a] });
+    const at = `base_model.model.model.layers.${layer}.${path}`;
+    const common = { target: `model.layers.${layer}.${parameter ?? path}`, rank, alpha };
+    tensors.push({ name: `${at}.lora_A.weight`, shape: [width, inner], layout: "plain", ours: [a], ...common });
     const layout = stacked ? "stackedB" : "plain";
     const ours = [b, ...more.map((one) => one.b)];
-    tensors.push({ name: `${path}.lora_B.weight`, shape: [outers, width], layout, ours });
+    tensors.push({ name: `${at}.lora_B.weight`, shape: [outers, width], layout, ours, ...common });
+    if (parameter) targets.parameters.add(parameter);
+    else targets.modules.add(path.split(".")[1]);
   };
   for (const one of modules) {
     const [, layer, kind] = one.name.split(".");
-    const at = `base_model.model.model.layers.${layer}`;
-    const mixture = mixtures[modelType];
-    if (kind === "router" && mixture) {
-      add(`${at}.${mixture.router}`, one);
-      targets.parameters.add(`${mixture.router}.weight`);
-    } else if (one.experts > 0 && mixture) {
-      if (kind === "up") continue;
-      const both = kind === "gate";
-      const up = modules.filter(({ name }) => both && name === `layers.${layer}.up`);
-      add(both ? `${at}.${mixture.experts}.base_layer` : `${at}.${mixture.experts}`, one, up);
-      targets.parameters.add(`${mixture.experts}.${both ? "gate_up_proj" : "down_proj"}`);
+    if (kind === "router" && mixture) add(layer, mixture.router, `${mixture.router}.weight`, [one]);
+    else if (one.experts > 0 && mixture) {
+      if (kind === "down") add(layer, mixture.experts, `${mixture.experts}.down_proj`, [one]);
+      if (kind !== "gate") continue;
+      const up = modules.filter(({ name }) => name === `layers.${layer}.up`);
+      add(layer, `${mixture.experts}.base_layer`, `${mixture.experts}.gate_up_proj`, [one, ...up]);
     } else {
-      add(`${at}.${projections[kind]}`, one);
-      targets.modules.add(projections[kind].split(".")[1]);
+      const path = projections[kind];
+      // PEFT takes the names of a mixture's plain blocks, as modules, for those of its experts.
+      add(layer, path, mixture && path.startsWith("mlp.") ? `${path}.weight` : null, [one]);
     }
   }
   return { tensors, targets: { modules: [...targets.modules], parameters: [...targets.parameters] } };
 }
 
 /** The values of a PEFT tensor from ours, in the tensor's order of `ours`. */
-export function toPeft(tensor: PeftTensor, ours: readonly Float32Array[], rank: number): Float32Array<ArrayBuffer> {
+export function toPeft(tensor: PeftTensor, ours: readonly Float32Array[]): Float32Array<ArrayBuffer> {
   const values = new Float32Array(tensor.shape[0] * tensor.shape[1]);
   if (tensor.layout === "plain") values.set(ours[0]);
-  else eachStacked(tensor, ours, rank, (array, i, at) => (values[at] = array[i]));
+  else eachStacked(tensor, ours, (array, i, at) => (values[at] = array[i]));
   return values;
 }
 
 /** Writes a PEFT tensor's values into ours, of the lengths they have. */
-export function fromPeft(tensor: PeftTensor, values: Float32Array, ours: readonly Float32Array[], rank: number): void {
+export function fromPeft(tensor: PeftTensor, values: Float32Array, ours: readonly Float32Array[]): void {
   if (tensor.layout === "plain") ours[0].set(values);
-  else eachStacked(tensor, ours, rank, (array, i, at) => (array[i] = values[at]));
+  else eachStacked(tensor, ours, (array, i, at) => (array[i] = values[at]));
 }
 
 /** Calls `visit` for element i of each array [E, outer, R] and its place in [Σ outer, R·E]. */
 function eachStacked(
-  { shape }: PeftTensor,
+  { shape, rank }: PeftTensor,
   ours: readonly Float32Array[],
-  rank: number,
   visit: (array: Float32Array, i: number, at: number) => void,
 ): void {
   const experts = shape[1] / rank;

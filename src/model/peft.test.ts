@@ -58,8 +58,15 @@ describe("a PEFT adapter", () => {
       base_model_name_or_path: "org/base",
       r: 2,
       lora_alpha: 3,
-      target_modules: ["q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj"],
-      target_parameters: ["mlp.gate.weight", "mlp.experts.gate_up_proj", "mlp.experts.down_proj"],
+      target_modules: ["q_proj", "k_proj", "v_proj", "o_proj"],
+      target_parameters: [
+        "mlp.gate.weight",
+        "mlp.experts.gate_up_proj",
+        "mlp.experts.down_proj",
+        "mlp.gate_proj.weight",
+        "mlp.up_proj.weight",
+        "mlp.down_proj.weight",
+      ],
     });
     const layer = (n: number) =>
       [...readSafetensors(weightsPath).tensors].flatMap(([name, { shape }]) => {
@@ -91,7 +98,7 @@ describe("a PEFT adapter", () => {
     ["use_dora", true],
     ["bias", "all"],
     ["modules_to_save", ["lm_head"]],
-    ["rank_pattern", { q_proj: 4 }],
+    ["rank_pattern", { "(a+)+b": 4 }],
     ["init_lora_weights", "pissa"],
     ["peft_type", "IA3"],
     ["lora_of_tomorrow", 3],

@@ -2,13 +2,11 @@ import { join } from "node:path";
 import { writeFileAtomic } from "../base/atomic-file.ts";
 import { CheckpointError, ConfigError } from "../base/errors.ts";
 import { readF32 } from "./checkpoint.ts";
-import type { DecoderConfig } from "./config.ts";
 import { readSafetensors, type SafetensorsTensor, toFloat32, writeSafetensors } from "./formats/safetensors.ts";
 import { type AdapterModule, adapterModules, attachModules, completeLora, type LoraOptions } from "./lora.ts";
 import { type PeftConfig, readPeftConfig } from "./peft-config.ts";
 import { fromPeft, type PeftTensor, peftTensors, toPeft } from "./peft-names.ts";
 import type { Policy } from "./policy.ts";
-import type { Weights } from "./weights.ts";
 
 const configFile = "adapter_config.json";
 const weightsFile = "adapter_model.safetensors";
@@ -29,23 +27,30 @@ export async function writePeft(
   const { device, adapter, parameters } = policy;
   if (!adapter) throw new ConfigError("PEFT adapter: this model has none; all of its weights are trained");
   const { rank, alpha, dropout, rankStabilized } = adapter.options;
-  const { tensors, targets } = peftTensors(base.modelType, adapter.modules, rank);
+  const { tensors, targets } = peftTensors(base.modelType, adapter.modules);
   const written: [string, SafetensorsTensor][] = [];
   for (const tensor of tensors) {
     const ours: Float32Array[] = [];
     for (const name of tensor.ours) ours.push(await readF32(device, parameters.get(name).buffer));
-    written.push([tensor.name, { dtype: "F32", shape: tensor.shape, data: toPeft(tensor, ours, rank) }]);
+    written.push([tensor.name, { dtype: "F32", shape: tensor.shape, data: toPeft(tensor, ours) }]);
   }
+  const pattern = (value: "rank" | "alpha", usual: number) =>
+    Object.fromEntries(
+      tensors.flatMap((one) => (one[value] === usual ? [] : [[one.target.replaceAll(".", "\\."), one[value]]])),
+    );
   const config = {
+    alpha_pattern: pattern("alpha", alpha),
     base_model_name_or_path: base.name,
     bias: "none",
     fan_in_fan_out: false,
     inference_mode: true,
     init_lora_weights: true,
     lora_alpha: alpha,
-    lora_dropout: dropout,
+    // PEFT has no dropout beside adapted parameters; without training it is the same.
+    lora_dropout: targets.parameters.length > 0 ? 0 : dropout,
     peft_type: "LORA",
     r: rank,
+    rank_pattern: pattern("rank", rank),
     target_modules: targets.modules,
     target_parameters: targets.parameters.length > 0 ? targets.parameters : null,
     task_type: "CAUSAL_LM",
@@ -60,26 +65,27 @@ export async function writePeft(
  * Puts an adapter that PEFT or `writePeft` wrote on a policy.
  *
  * @param policy taken over once this returns: close the returned one instead
- * @param options modelType: `model_type` of the base; trained: whether gradients are kept; seed: of dropout
+ * @param options modelType: `model_type` of the base; trained: whether gradients are kept; seed and dropout: in the
+ * place of what the files say
  * @throws CheckpointError naming file and field when the adapter is of a kind that is not supported, or listing what does
  * not fit when it is of another base
  */
 export function attachPeft(
   policy: Policy,
   dir: string,
-  { modelType, trained, seed = 0 }: { modelType: string; trained: boolean; seed?: number },
+  { modelType, trained, ...rest }: { modelType: string; trained: boolean; seed?: number; dropout?: number },
 ): Policy {
   const config = readPeftConfig(join(dir, configFile));
   const path = join(dir, weightsFile);
   const found = readSafetensors(path).tensors;
   const { options, modules, tensors } = fitted(path, config, found, { policy, modelType });
-  const adapted = attachModules(policy, { ...options, seed }, modules, { trained });
+  const adapted = attachModules(policy, { ...options, ...rest }, modules, { trained });
   const { device, parameters } = adapted;
   try {
     for (const tensor of tensors) {
       const entries = tensor.ours.map((name) => parameters.get(name));
       const ours = entries.map(({ buffer }) => new Float32Array(buffer.length));
-      fromPeft(tensor, toFloat32(found.get(tensor.name) as SafetensorsTensor), ours, options.rank);
+      fromPeft(tensor, toFloat32(found.get(tensor.name) as SafetensorsTensor), ours);
       entries.forEach(({ buffer }, i) => {
         device.write(buffer, ours[i]);
       });
@@ -99,8 +105,8 @@ function fitted(
   { policy, modelType }: { policy: Policy; modelType: string },
 ): { options: Required<LoraOptions>; modules: AdapterModule[]; tensors: PeftTensor[] } {
   const { r: rank, lora_alpha: alpha, lora_dropout: dropout, use_rslora: rankStabilized } = config;
-  const most = everyModule(policy.config, policy.weights, rank);
-  const possible = peftTensors(modelType, most, rank).tensors;
+  const most = everyModule(policy, modelType, config, found);
+  const possible = peftTensors(modelType, most).tensors;
   const tensors = possible.filter(({ name }) => found.has(name));
   const problems: string[] = [];
   for (const { name, shape } of tensors) {
@@ -135,10 +141,25 @@ function fitted(
   return { options, modules, tensors };
 }
 
-/** All that an adapter of a model could adapt. */
-function everyModule(config: DecoderConfig, base: Weights, rank: number): AdapterModule[] {
+/** All that an adapter of a model could adapt, with the ranks and alphas of one that PEFT wrote. */
+function everyModule(
+  { config, weights }: Policy,
+  modelType: string,
+  { r, lora_alpha, rank_pattern, alpha_pattern }: PeftConfig,
+  found: ReadonlyMap<string, SafetensorsTensor>,
+): AdapterModule[] {
   const experts = config.experts > 0;
-  return adapterModules(config, completeLora({ rank, experts, router: experts }, config), base);
+  const options = completeLora({ rank: r, alpha: lora_alpha, experts, router: experts }, config);
+  const modules = adapterModules(config, options, weights);
+  const { tensors } = peftTensors(modelType, modules);
+  return modules.map((module) => {
+    const { name, target } = tensors.find(({ ours }) => ours.includes(module.a)) as PeftTensor;
+    const rank = (found.get(name)?.shape[0] ?? 0) / Math.max(1, module.experts);
+    // Without exceptions another rank is a misfit, like one that is no number of rows.
+    const excepted = rank_pattern.length > 0 && Number.isInteger(rank) && rank > 0;
+    const alpha = alpha_pattern.find(([suffix]) => `.${target}`.endsWith(`.${suffix}`))?.[1];
+    return { ...module, rank: excepted ? rank : r, alpha: alpha ?? lora_alpha };
+  });
 }
 
 function misfit(path: string, config: PeftConfig, problems: readonly string[]): CheckpointError {
