@@ -13,27 +13,25 @@ export async function readExperts(device: Device, routings: readonly Routing[]):
 
 /** The experts that took part in predicting each token of a completion, as it grows. */
 export class ExpertTrace {
-  /** By token: [layers × active]. */
-  private readonly byToken: Uint16Array[] = [];
+  /** [tokens × layers × active]. */
+  private readonly ids: number[] = [];
+  private layers = 0;
 
   /** Adds the next token, which row `row` of a pass predicted. */
   add(pass: PassExperts, row: number, active: number): void {
-    const ids = new Uint16Array(pass.length * active);
-    for (let layer = 0; layer < pass.length; layer++)
-      for (let j = 0; j < active; j++) ids[layer * active + j] = pass[layer][row * active + j];
-    this.byToken.push(ids);
+    this.layers = pass.length;
+    for (const layer of pass) for (let j = 0; j < active; j++) this.ids.push(layer[row * active + j]);
   }
 
   /** @returns [layers × tokens × active], in one byte each where the ids fit */
   pack(active: number, experts: number): Uint8Array | Uint16Array {
-    const tokens = this.byToken.length;
-    const perToken = this.byToken[0]?.length ?? 0;
-    const packed = experts <= 256 ? new Uint8Array(tokens * perToken) : new Uint16Array(tokens * perToken);
-    for (let t = 0; t < tokens; t++)
-      for (let i = 0; i < perToken; i++) {
-        const layer = Math.floor(i / active);
-        packed[(layer * tokens + t) * active + (i % active)] = this.byToken[t][i];
-      }
+    const { ids, layers } = this;
+    const tokens = layers === 0 ? 0 : ids.length / (layers * active);
+    const packed = experts <= 256 ? new Uint8Array(ids.length) : new Uint16Array(ids.length);
+    let at = 0;
+    for (let layer = 0; layer < layers; layer++)
+      for (let t = 0; t < tokens; t++)
+        for (let j = 0; j < active; j++) packed[at++] = ids[(t * layers + layer) * active + j];
     return packed;
   }
 }

@@ -5,7 +5,7 @@ import { Tape } from "../engine/tape.ts";
 import { type DecoderConfig, mathFormer } from "../model/config.ts";
 import { packSequences, uploadRows } from "../model/packed-batch.ts";
 import { createPolicy, entryLogps, type Policy, scoreBatch } from "../model/policy.ts";
-import { sampleAttempts } from "./rollout.ts";
+import { cacheBytesPerRow, cacheRowsFor, sampleAttempts } from "./rollout.ts";
 
 const base = { size: "tiny", width: 8, heads: 2, feedForward: 12, layers: 2 } as const;
 const shapes: Record<string, DecoderConfig> = {
@@ -132,4 +132,15 @@ it("needs no more than an end token and a length", async () => {
   expect(brief.attempts.map((group) => group.map(({ tokens }) => tokens))).toEqual(
     long.attempts.map((group) => group.map(({ tokens }) => tokens)),
   );
+});
+
+it("takes memory for as many keys and values as it can use, may use, or needs", () => {
+  const config = { ...shapes.llama, layers: 3, kvHeads: 2, headDim: 4 };
+  const bytes = cacheBytesPerRow(config);
+  expect(bytes).toBe(3 * 2 * 2 * 4 * 4);
+  const lengths = [10, 4, 6];
+  expect(cacheRowsFor(config, lengths, { group: 2, maxNewTokens: 5 })).toBe(20 + 6 * 4);
+  expect(cacheRowsFor(config, lengths, { group: 2, maxNewTokens: 5, maxActive: 4 })).toBe(20 + 4 * 4);
+  expect(cacheRowsFor(config, lengths, { group: 2, maxNewTokens: 5, cacheBytes: 30 * bytes + 1 })).toBe(30);
+  expect(cacheRowsFor(config, lengths, { group: 2, maxNewTokens: 5, cacheBytes: bytes })).toBe(10 + 4);
 });

@@ -68,6 +68,9 @@ export interface Rollout {
   adopt(attempts: readonly number[]): RolloutForward;
 }
 
+const defaultActive = 128;
+const defaultCacheBytes = 2 ** 30;
+
 /** Prompt rows that enter a piece beside attempts under way: they fill the products, and their memory stays small. */
 const entryRows = 512;
 
@@ -95,7 +98,7 @@ export async function sampleAttempts(
       ? await sampleAtOnce(policy, prompts, generation)
       : await sampleQueued(policy, prompts, {
           ...generation,
-          limits: queueLimits(policy, prompts, generation, options),
+          limits: queueLimits(policy, prompts, options),
         });
   const tokenCount = rollout.attempts.flat().reduce((sum, { tokens }) => sum + tokens.length, 0);
   return { ...rollout, tokenCount, keptAll: keeping === "all" };
@@ -151,7 +154,7 @@ export function completeGeneration(
   prompts: readonly (readonly number[])[],
   options: RolloutOptions,
 ): GenerationOptions {
-  const { group = 1, maxActive = 1, cacheBytes = 1, textStream = null } = options;
+  const { group = 1, maxActive = defaultActive, cacheBytes = defaultCacheBytes, textStream = null } = options;
   const sampling = completeSampling(options);
   for (const [name, value] of Object.entries({ group, maxActive, cacheBytes }))
     if (!Number.isInteger(value) || value < 1)
@@ -171,23 +174,45 @@ export function completeGeneration(
   };
 }
 
+function queueLimits(
+  { config }: Policy,
+  prompts: readonly (readonly number[])[],
+  options: RolloutOptions,
+): QueueLimits {
+  const lengths = prompts.map(({ length }) => length);
+  return {
+    maxActive: options.maxActive ?? defaultActive,
+    cacheRows: cacheRowsFor(config, lengths, options),
+    entryRows,
+  };
+}
+
 /** Bytes that one row of keys and values takes in all layers. */
 export function cacheBytesPerRow({ layers, kvHeads, headDim }: Policy["config"]): number {
   return layers * 2 * kvHeads * headDim * 4;
 }
 
-function queueLimits(
-  { config }: Policy,
-  prompts: readonly (readonly number[])[],
-  { group, maxNewTokens }: GenerationOptions,
-  { maxActive = 128, cacheBytes = 2 ** 30 }: RolloutOptions,
-): QueueLimits {
-  const promptRows = prompts.reduce((sum, { length }) => sum + length, 0);
-  const longest = prompts.reduce((most, { length }) => Math.max(most, length), 0);
-  const most = promptRows + Math.min(maxActive, prompts.length * group) * (maxNewTokens - 1);
-  const least = longest + maxNewTokens - 1;
+/**
+ * Rows of keys and values that sampling with keeping `keys` will take memory for: what it could use, or what it may, but
+ * enough for one attempt at the longest prompt.
+ *
+ * @param promptLengths tokens of each prompt
+ */
+export function cacheRowsFor(
+  config: Policy["config"],
+  promptLengths: readonly number[],
+  {
+    group = 1,
+    maxNewTokens,
+    maxActive = defaultActive,
+    cacheBytes = defaultCacheBytes,
+  }: Pick<RolloutOptions, "group" | "maxNewTokens" | "maxActive" | "cacheBytes">,
+): number {
+  const promptRows = promptLengths.reduce((sum, length) => sum + length, 0);
+  const longest = promptLengths.reduce((most, length) => Math.max(most, length), 0);
+  const useful = promptRows + Math.min(maxActive, promptLengths.length * group) * (maxNewTokens - 1);
   const affordable = Math.floor(cacheBytes / cacheBytesPerRow(config));
-  return { maxActive, cacheRows: Math.max(least, Math.min(most, affordable)), entryRows };
+  return Math.max(longest + maxNewTokens - 1, Math.min(useful, affordable));
 }
 
 function checkPrompts({ config }: Policy, prompts: readonly (readonly number[])[], maxNewTokens: number): void {

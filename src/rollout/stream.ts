@@ -128,6 +128,8 @@ export async function* streamCompletion(
       logps.push(logp);
       entropies.push(entropy);
       next = [token];
+      // Sampling waits for nothing: without this, neither signals nor streams would get a turn between tokens.
+      await new Promise((resume) => setImmediate(resume));
       yield { token, logp, text: text ? text.push(token) + (completion.stop ? text.flush() : "") : "" };
     }
     return {
