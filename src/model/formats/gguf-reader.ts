@@ -42,6 +42,9 @@ const LEAST_BYTES: Record<ValueType, number> = {
  */
 const MAX_ARRAY_VALUES = 1 << 24;
 
+/** Most bytes of a header: ten times a vocabulary of 256 k tokens with its merges. */
+const MAX_HEADER_BYTES = 1 << 28;
+
 /** Arrays in arrays; no writer nests them deeper. */
 const MAX_DEPTH = 4;
 
@@ -83,9 +86,15 @@ export class GgufReader {
     return Number(value);
   }
 
-  /** How many things follow. @throws CheckpointError when as many of at least `leastBytes` each do not fit in what is left */
-  countOf(field: string, leastBytes: number): number {
+  /**
+   * How many things follow.
+   *
+   * @param most of them that any honest file has
+   * @throws CheckpointError when they are more, or as many of at least `leastBytes` each do not fit in what is left
+   */
+  countOf(field: string, leastBytes: number, most = Number.POSITIVE_INFINITY): number {
     const count = this.count(field);
+    if (count > most) throw fail(this.#file.path, `${field}: expected at most ${most}, got ${count}`);
     if (count > this.left / leastBytes)
       throw fail(
         this.#file.path,
@@ -177,6 +186,8 @@ export class GgufReader {
         this.#file.path,
         `${field}: expected ${length} bytes at ${this.position}, ${this.left} are left: truncated`,
       );
+    if (this.position + length > MAX_HEADER_BYTES)
+      throw fail(this.#file.path, `${field}: expected a header of at most ${MAX_HEADER_BYTES} bytes, got more`);
     if (this.position + length > this.#windowBegin + this.#view.byteLength) {
       const end = Math.min(this.#file.size, this.position + Math.max(length, WINDOW));
       const bytes = this.#file.read(this.position, end);

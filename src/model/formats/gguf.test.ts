@@ -1,4 +1,4 @@
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { mkdtempSync, readFileSync, rmSync, truncateSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import fc from "fast-check";
@@ -124,7 +124,8 @@ describe("openGguf", () => {
       [fileOf({ version: 1 }), "version: expected 2 or 3, got 1"],
       [fileOf({ version: 0x03000000 }), "big-endian"],
       [fileOf({ tensorCount: huge }), "tensor count: got 18446744073709551615"],
-      [fileOf({ tensorCount: 2 ** 40 }), "tensor count: got 1099511627776, which needs at least"],
+      [fileOf({ tensorCount: 2 ** 40 }), "tensor count: expected at most 131072, got 1099511627776"],
+      [fileOf({ tensorCount: 1000 }), "tensor count: got 1000, which needs at least 24000 bytes, and 8 are left"],
       [fileOf({ entryCount: 1000 }), "metadata count: got 1000"],
       [
         fileOf({ entries: [Buffer.concat([text(Buffer.of(0xff)), u32(7), Buffer.of(1)])] }),
@@ -172,6 +173,15 @@ describe("openGguf", () => {
 
   it("refuses a file cut anywhere", () => {
     for (let length = 0; length < goldenFile.length; length += 97) refusal(goldenFile.subarray(0, length));
+  });
+
+  it("bounds what a long header may cost", () => {
+    const length = 1 << 28;
+    const begin = fileOf({ entries: [Buffer.concat([text("k"), u32(8), u64(length)])] });
+    writeFileSync(path, begin);
+    truncateSync(path, begin.length + length);
+    expect(() => openGguf(path)).toThrow('metadata "k": expected a header of at most 268435456 bytes');
+    rmSync(path);
   });
 
   it("bounds what a list of small values may cost", () => {

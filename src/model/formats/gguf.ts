@@ -41,6 +41,9 @@ const TENSOR_TYPES = new Map<number, [name: string, format: StoredFormat | null]
 const MAGIC = 0x46554747; // "GGUF"
 const MAX_AXES = 4;
 const DEFAULT_ALIGNMENT = 32;
+/** Many times what the largest models have. */
+const MAX_TENSORS = 1 << 17;
+const MAX_ENTRIES = 1 << 16;
 /** Least bytes of a metadata entry: an empty key, its type, one byte. */
 const LEAST_ENTRY = 13;
 /** Least bytes of a tensor's description: an empty name, no axes, type and offset. */
@@ -93,8 +96,8 @@ function readPreamble(reader: GgufReader, path: string): { tensorCount: number; 
     const reason = (version & 0xffff) === 0 ? "big-endian files are not read" : "convert it with a current llama.cpp";
     throw fail(path, `version: expected 2 or 3, got ${version} (${reason})`);
   }
-  const tensorCount = reader.countOf("tensor count", LEAST_TENSOR);
-  return { tensorCount, entryCount: reader.countOf("metadata count", LEAST_ENTRY) };
+  const tensorCount = reader.countOf("tensor count", LEAST_TENSOR, MAX_TENSORS);
+  return { tensorCount, entryCount: reader.countOf("metadata count", LEAST_ENTRY, MAX_ENTRIES) };
 }
 
 function readMetadata(reader: GgufReader, path: string, count: number): Record<string, unknown> {

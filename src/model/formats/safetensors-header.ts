@@ -1,6 +1,6 @@
 import { CheckpointError } from "../../base/errors.ts";
+import { parseBoundedJson } from "./bounded-json.ts";
 import { type FileBytes, checkpointFault as fail } from "./file-bytes.ts";
-import { findDuplicateKey } from "./json-keys.ts";
 import { elementsOf, type StoredFormat, storedFormats } from "./weight-source.ts";
 
 /** Every dtype of the format, by its name in the header. */
@@ -44,6 +44,9 @@ export interface SafetensorsEntry {
 
 /** The format's own bound on the header, in bytes. */
 const MAX_HEADER_BYTES = 100_000_000;
+
+/** A tensor is an object of two lists, in at least 50 bytes; torch's tensors have at most 64 axes. */
+const HEADER_BOUNDS = { bytes: MAX_HEADER_BYTES, depth: 3, listLength: 64, bytesPerContainer: 16 };
 
 /** One tensor to be written. */
 export interface SafetensorsPlan {
@@ -127,16 +130,12 @@ function parseHeader(
   dataBytes: number,
 ): { metadata: Record<string, string>; entries: SafetensorsEntry[] } {
   let header: unknown;
-  let duplicate: string | null;
   try {
-    const text = new TextDecoder("utf-8", { fatal: true }).decode(bytes);
-    header = JSON.parse(text);
-    duplicate = findDuplicateKey(text);
+    header = parseBoundedJson(bytes, HEADER_BOUNDS);
   } catch (error) {
     throw fail(path, `header: expected JSON, got ${(error as Error).message}`);
   }
   if (!isRecord(header)) throw fail(path, "header: expected a JSON object");
-  if (duplicate !== null) throw fail(path, `header: name ${show(duplicate)} comes twice`);
   const metadata = Object.hasOwn(header, "__metadata__") ? checkMetadata(header.__metadata__, path) : {};
   const entries = Object.entries(header)
     .filter(([name]) => name !== "__metadata__")

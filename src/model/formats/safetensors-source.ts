@@ -1,14 +1,17 @@
-import { existsSync, readdirSync, readFileSync, statSync } from "node:fs";
+import { existsSync, readdirSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { CheckpointError } from "../../base/errors.ts";
+import { parseBoundedJson } from "./bounded-json.ts";
 import { checkpointFault, type FileBytes, openFileBytes } from "./file-bytes.ts";
-import { findDuplicateKey } from "./json-keys.ts";
 import { readSafetensorsHeader, safetensorsFormats } from "./safetensors-header.ts";
 import type { StoredTensor, WeightSource } from "./weight-source.ts";
 
 /** What Hugging Face calls the two ways a model's directory may hold its weights. */
 const SINGLE = "model.safetensors";
 const INDEX = "model.safetensors.index.json";
+
+/** Twenty times the largest index there is; beside the map, metadata may hold what it likes, in moderation. */
+const INDEX_BOUNDS = { bytes: 100_000_000, depth: 16, listLength: 1 << 16, bytesPerContainer: 64 };
 
 /**
  * Opens the weights of a checkpoint without reading them: a `.safetensors` file, or a directory with
@@ -78,16 +81,17 @@ function tensorsOf(file: FileBytes): StoredTensor[] {
 
 /** Shard of each tensor, by name. @throws CheckpointError when the index is not what Hugging Face writes */
 function readIndex(path: string): Map<string, string> {
+  const file = openFileBytes(path);
   let map: unknown;
-  let duplicate: string | null;
   try {
-    const text = new TextDecoder("utf-8", { fatal: true }).decode(readFileSync(path));
-    map = (JSON.parse(text) as { weight_map?: unknown } | null)?.weight_map;
-    duplicate = findDuplicateKey(text);
+    if (file.size > INDEX_BOUNDS.bytes) throw new Error(`${file.size} bytes, more than ${INDEX_BOUNDS.bytes}`);
+    const index = parseBoundedJson(file.read(0, file.size), INDEX_BOUNDS);
+    map = (index as { weight_map?: unknown } | null)?.weight_map;
   } catch (error) {
     throw checkpointFault(path, `expected JSON, got ${(error as Error).message}`);
+  } finally {
+    file.close();
   }
-  if (duplicate !== null) throw checkpointFault(path, `name ${JSON.stringify(duplicate)} comes twice`);
   if (typeof map !== "object" || map === null || Array.isArray(map))
     throw checkpointFault(path, "weight_map: expected an object of file names by tensor");
   const shardOf = new Map<string, string>();
