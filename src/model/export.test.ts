@@ -69,7 +69,7 @@ describe.each(names)("%s with PEFT's adapter", (name) => {
     expect(notes).toEqual([]);
     expect(JSON.parse(readFileSync(join(out, "config.json"), "utf8"))).toMatchObject({
       model_type: base.modelType,
-      torch_dtype: "float32",
+      dtype: "float32",
     });
     const stored = [...readSafetensors(join(out, "model.safetensors")).tensors.keys()].sort();
     const gradients = [...golden.keys()].filter((key) => key.startsWith("gradient."));

@@ -1,4 +1,4 @@
-import { copyFileSync, existsSync, renameSync, rmSync } from "node:fs";
+import { copyFileSync, existsSync, readFileSync, renameSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { asidePath, writeFileAtomic } from "../base/atomic-file.ts";
 import { makeDirectories } from "../base/directories.ts";
@@ -13,7 +13,6 @@ import { packSequences, uploadRows } from "./packed-batch.ts";
 import { attachPeft, writePeft } from "./peft.ts";
 import { closePolicy, freezePolicy, type Policy } from "./policy.ts";
 import { loadPretrained } from "./pretrained.ts";
-import { readConfigFile } from "./pretrained-source.ts";
 
 /** What is exported, and from what. */
 export interface ExportOptions {
@@ -97,10 +96,17 @@ async function writeAdapter(policy: Policy, dir: string, { modelType, baseName }
   return [];
 }
 
-async function writeMerged(
+/**
+ * Writes a policy's weights, an adapter put into them, as a full checkpoint in Hugging Face's layout into an existing
+ * directory, without reading it back.
+ *
+ * @returns what a user should know: files that there were none of
+ * @throws CheckpointError when the architecture cannot be written or the disk is full
+ */
+export async function writeMerged(
   policy: Policy,
   dir: string,
-  { modelType, baseDirectory, dtype = "BF16" }: ExportOptions,
+  { modelType, baseDirectory, dtype = "BF16" }: Pick<ExportOptions, "modelType" | "baseDirectory" | "dtype">,
 ): Promise<string[]> {
   const { config } = policy;
   const architecture = architectureOf(modelType, dir);
@@ -119,21 +125,41 @@ async function writeMerged(
       values: () => exportedValues(tensor, valuesOf),
     })),
   );
-  const torchDtype = { F32: "float32", F16: "float16", BF16: "bfloat16" }[dtype];
-  const written = baseDirectory
-    ? readConfigFile(join(baseDirectory, "config.json"))
-    : {
+  const text = baseDirectory
+    ? readFileSync(join(baseDirectory, "config.json"), "utf8")
+    : floatsText({
         architectures: [architecture.className],
         model_type: modelType,
+        torch_dtype: "float32",
         ...architecture.writeConfig(config),
-      };
-  const { dtype: _, ...fields } = written as Record<string, unknown>;
-  const text = JSON.stringify({ ...fields, torch_dtype: torchDtype }, null, 2);
-  writeFileAtomic(join(dir, "config.json"), `${text}\n`);
+      });
+  writeFileAtomic(join(dir, "config.json"), withDtype(text, dtype));
   if (baseDirectory === null) return ["no tokenizer files were written: the base is a single file, without any"];
   for (const name of textFiles)
     if (existsSync(join(baseDirectory, name))) copyFileSync(join(baseDirectory, name), join(dir, name));
   return [];
+}
+
+/**
+ * The text of a config.json with another dtype. Edited as text: transformers refuses a whole number for a float, and parsed
+ * and written again 0.0 would be 0.
+ */
+function withDtype(text: string, dtype: PublishedFormat): string {
+  const name = { F32: "float32", F16: "float16", BF16: "bfloat16" }[dtype];
+  const known = /"(torch_dtype|dtype)"(\s*):(\s*)(null|"\w*")/g;
+  if (!known.test(text)) return text.replace("{", `{\n  "torch_dtype": "${name}",`);
+  return text.replace(known, (_, field, before, after) => `"${field}"${before}:${after}"${name}"`);
+}
+
+/** JSON whose numbers have a point where transformers means floats. */
+function floatsText(fields: Record<string, unknown>): string {
+  const counts = /_size|_dim|^num_|_positions|_position_embeddings|_step|_per_tok|_token_id/;
+  const text = JSON.stringify(
+    fields,
+    (name, value) => (Number.isInteger(value) && !counts.test(name) && !/^\d+$/.test(name) ? `#${value}.0` : value),
+    2,
+  );
+  return `${text.replace(/"#(-?\d+\.0)"/g, "$1")}\n`;
 }
 
 /** Reads back what was written and says how far its logits are from the policy's. */
