@@ -35,7 +35,7 @@ const repositories: Record<string, Record<string, Buffer>> = {
     "model.safetensors.index.json": index,
     "model-00001-of-00002.safetensors": weightsOf("a"),
     "model-00002-of-00002.safetensors": weightsOf("b"),
-    "consolidated.safetensors": bytes,
+    "consolidated-00001-of-00001.safetensors": bytes,
   },
   "org/pickled": { "config.json": bytes, "pytorch_model.bin": bytes },
   "org/one-gguf": { "config.json": bytes, "m.Q8_0.gguf": bytes, "README.md": bytes },

@@ -27,9 +27,11 @@ const TEXT_FILES = new Set([
   "merges.txt",
   "chat_template.jinja",
   "chat_template.json",
-  "adapter_config.json",
   "model.safetensors.index.json",
 ]);
+
+/** Mistral's repositories hold everything once more as `consolidated-*`, under names of its own. */
+const SHARD = /^(?!consolidated)[^/]+-\d{5}-of-\d{5}\.safetensors$/;
 
 /** Names that pickled weights go by. */
 const PICKLE = /\.(bin|pt|pth|ckpt|pkl)$/;
@@ -127,6 +129,6 @@ function chooseFiles(hub: HubReference, files: readonly HubFile[], gguf: string 
 
 /** One file, or else the shards; other safetensors in a repository are copies in other formats. */
 function weightFiles(files: readonly HubFile[]): HubFile[] {
-  const single = files.filter(({ path }) => path === "model.safetensors" || path === "adapter_model.safetensors");
-  return single.length > 0 ? single : files.filter(({ path }) => /^model-[\w.-]*\.safetensors$/.test(path));
+  const single = files.filter(({ path }) => path === "model.safetensors");
+  return single.length > 0 ? single : files.filter(({ path }) => SHARD.test(path));
 }

@@ -169,14 +169,14 @@ describe("openSafetensors", () => {
     };
     fc.assert(
       fc.property(mutations(shard.length), (edits) => check(mutated(shard, edits), index)),
-      { numRuns: 400, seed: 7 },
+      { numRuns: 250, seed: 7 },
     );
     fc.assert(
       fc.property(mutations(index.length), (edits) => check(shard, mutated(index, edits))),
-      { numRuns: 400, seed: 8 },
+      { numRuns: 250, seed: 8 },
     );
-    expect(opened).toBeGreaterThan(10);
-    expect(opened).toBeLessThan(400);
+    expect(opened).toBeGreaterThan(5);
+    expect(opened).toBeLessThan(250);
   });
 
   const real = new URL("../../../../shared/models/all-minilm-l6-v2/", import.meta.url);
