@@ -1,9 +1,14 @@
 import { describe, expect, it } from "vitest";
 import { Rng } from "../base/rng.ts";
+import type { Device } from "../engine/device.ts";
 import { describeDevices, openDevice } from "../engine/registry.ts";
+import { type EncodableFormat, encodeWeight } from "../engine/weight-formats.ts";
 import { type DecoderConfig, mathFormer } from "../model/config.ts";
+import { decoderParameters } from "../model/definitions.ts";
+import { FrozenWeights } from "../model/frozen-weights.ts";
+import { attachLora, type LoraOptions } from "../model/lora.ts";
 import { type PackedSequence, packSequences } from "../model/packed-batch.ts";
-import { closePolicy, createPolicy, scoreBatch } from "../model/policy.ts";
+import { closePolicy, createPolicy, frozenPolicy, type Policy, scoreBatch } from "../model/policy.ts";
 import { sampleAttempts } from "./rollout.ts";
 
 const vocabulary = 57;
@@ -13,6 +18,52 @@ const shapes: Record<string, DecoderConfig> = {
   mixture: mathFormer({ ...base, experts: 4, activeExperts: 2, finalNorm: true }, vocabulary),
   llama: { ...mathFormer({ ...base, heads: 4, block: "llama" }, vocabulary), kvHeads: 2, tiedOutput: true },
 };
+const mixture = mathFormer({ ...base, heads: 4, block: "llama", experts: 5, activeExperts: 2 }, vocabulary);
+/** Shapes of published models on bases in block formats, with an adapter that is not fresh. */
+const adapted: Record<string, { config: DecoderConfig; format: EncodableFormat; lora: LoraOptions }> = {
+  "llama in bf16": {
+    config: { ...shapes.llama, logitScale: 0.7, rotaryScaling: { kind: "linear", factor: 2 } },
+    format: "bf16",
+    lora: { rank: 4 },
+  },
+  "qwen3_moe in 4 bits": {
+    config: { ...mixture, kvHeads: 2, qkNorm: "head", routing: "all", denseLayers: [0], denseFeedForward: 72 },
+    format: "nf4",
+    lora: { rank: 3, experts: true, router: true },
+  },
+  "granitemoe in 8 bits": {
+    config: {
+      ...mixture,
+      tiedOutput: true,
+      embeddingScale: 3,
+      attentionScale: 0.2,
+      residualScale: 0.4,
+      logitScale: 0.3,
+    },
+    format: "int8",
+    lora: { rank: 4, targetModules: ["q_proj", "v_proj"], experts: true },
+  },
+};
+
+/** A base whose matrices are in a format, with random additions. */
+function adaptedPolicy(device: Device, { config, format, lora }: (typeof adapted)[string]): Policy {
+  const weights = new FrozenWeights(device);
+  for (const { name, shape, initialize } of decoderParameters(config, new Rng(6))) {
+    const values = new Float32Array(shape.reduce((product, axis) => product * axis, 1));
+    initialize(values);
+    const matrix = shape.length > 1 && !name.endsWith(".router.weight");
+    if (matrix) weights.add(name, shape, format, encodeWeight(format, values, shape));
+    else weights.add(name, shape, "f32", values);
+  }
+  const policy = attachLora(frozenPolicy(device, config, weights), lora, { trained: false });
+  const rng = new Rng(7);
+  const { values, length } = policy.parameters;
+  device.write(
+    values,
+    Float32Array.from({ length }, () => rng.normal() / 8),
+  );
+  return policy;
+}
 
 const { levels } = describeDevices().native;
 const available = levels.filter((level) => level.available).map(({ name }) => name);
@@ -32,13 +83,26 @@ function splits(sequences: PackedSequence[]): Record<string, PackedSequence[][]>
   };
 }
 
-describe.each(Object.entries(shapes))("sampler = trainer, %s", (_, config) => {
+const models: [string, (device: Device) => Policy][] = [
+  ...Object.entries(shapes).map(([name, config]): (typeof models)[number] => [
+    name,
+    (device) => createPolicy(device, config, { seed: 6, trained: false }),
+  ]),
+  ...Object.entries(adapted).map(([name, model]): (typeof models)[number] => [
+    `${name}, with an adapter`,
+    (device) => adaptedPolicy(device, model),
+  ]),
+];
+
+describe.each(models)("sampler = trainer, %s", (name, create) => {
+  // Numbers of threads are told apart on the plain shapes.
+  const threadCounts = name in shapes ? [1, 2] : [2];
   const cases = available.flatMap((isa) =>
-    (["f32", "bf16"] as const).flatMap((precision) => [1, 2].map((threads) => ({ isa, precision, threads }))),
+    (["f32", "bf16"] as const).flatMap((precision) => threadCounts.map((threads) => ({ isa, precision, threads }))),
   );
   it.each(cases)("bit for bit: $isa, $precision, $threads threads", async ({ isa, precision, threads }) => {
     const device = openDevice({ name: "native", isa, precision, threads });
-    const policy = createPolicy(device, config, { seed: 6, trained: false });
+    const policy = create(device);
     const rng = new Rng(8);
     const prompts = [7, 19, 12, 3, 26].map((length) => Array.from({ length }, () => rng.integer(1, 56)));
     const sampling = { temperature: 0.9, topK: 40, topP: 0.98, maxNewTokens: 40 };
@@ -54,7 +118,7 @@ describe.each(Object.entries(shapes))("sampler = trainer, %s", (_, config) => {
     const sequences = prompts.map((prompt, p) => ({ prompt, completions: attempts[p].map(({ tokens }) => tokens) }));
     const recorded = attempts.flat().flatMap(({ logps }) => [...logps]);
     const entropies = attempts.flat().flatMap((attempt) => [...attempt.entropies]);
-    for (const [name, parts] of Object.entries(splits(sequences))) {
+    for (const [split, parts] of Object.entries(splits(sequences))) {
       const logps: number[] = [];
       const scoredEntropies: number[] = [];
       for (const part of parts) {
@@ -62,8 +126,8 @@ describe.each(Object.entries(shapes))("sampler = trainer, %s", (_, config) => {
         logps.push(...scored.logps);
         scoredEntropies.push(...scored.entropies);
       }
-      expect(logps, name).toEqual(recorded);
-      expect(scoredEntropies, name).toEqual(entropies);
+      expect(logps, split).toEqual(recorded);
+      expect(scoredEntropies, split).toEqual(entropies);
     }
     expect(new Set(attempts.flat().map(({ tokens }) => tokens.length)).size).toBeGreaterThan(1);
     closePolicy(policy);
