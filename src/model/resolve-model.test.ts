@@ -58,7 +58,7 @@ beforeEach(async () => {
     cache: join(root, "hub"),
     token: null,
     offline: false,
-    timeoutMs: 1000,
+    timeoutMs: 20_000,
     retryMs: 1,
   };
 });
@@ -74,14 +74,14 @@ describe("resolveModel on this machine", () => {
     const dir = join(root, "dir");
     mkdirSync(dir);
     writeFileSync(join(dir, "m.gguf"), "");
-    const gguf = { kind: "gguf", path: join(dir, "m.gguf"), commit: null };
+    const gguf = { kind: "gguf", path: join(dir, "m.gguf"), commit: null, from: "path" };
     expect(await resolveModel(join(dir, "m.gguf"))).toEqual(gguf);
     expect(await resolveModel(dir)).toEqual(gguf);
     writeFileSync(join(dir, "other.gguf"), "");
     await expect(resolveModel(dir)).rejects.toThrow(`${dir}: several GGUF files; name one of m.gguf, other.gguf`);
     writeFileSync(join(dir, "config.json"), "");
     writeFileSync(join(dir, "model.safetensors"), "");
-    expect(await resolveModel(dir)).toEqual({ kind: "directory", path: dir, commit: null });
+    expect(await resolveModel(dir)).toEqual({ kind: "directory", path: dir, commit: null, from: "path" });
   });
 
   it("refuses other files, and names that are nothing", async () => {
@@ -101,14 +101,17 @@ describe("resolveModel on this machine", () => {
 describe("resolveModel on the hub", () => {
   it("fetches config, tokenizer and one form of the weights", async () => {
     const resolved = await resolveModel("org/single", { settings });
-    expect(resolved).toEqual({ kind: "directory", path: snapshot("single"), commit });
+    expect(resolved).toEqual({ kind: "directory", path: snapshot("single"), commit, from: "hub" });
     expect(readdirSync(resolved.path).sort()).toEqual([
       "chat_template.jinja",
       "config.json",
       "model.safetensors",
       "tokenizer.json",
     ]);
-    expect(await resolveModel("org/single", { settings: { ...settings, offline: true } })).toEqual(resolved);
+    expect(await resolveModel("org/single", { settings: { ...settings, offline: true } })).toEqual({
+      ...resolved,
+      from: "cache",
+    });
   });
 
   it("fetches shards, and offline misses none of them", async () => {
@@ -130,14 +133,15 @@ describe("resolveModel on the hub", () => {
       kind: "gguf",
       path: join(snapshot("one-gguf"), "m.Q8_0.gguf"),
       commit,
+      from: "hub",
     });
     await expect(resolveModel("org/ggufs", { settings })).rejects.toThrow(
       "model org/ggufs: no safetensors but several GGUF files; name one, as org/ggufs/m.Q4_K.gguf, of m.Q4_K.gguf, m.Q8_0.gguf",
     );
     const named = await resolveModel("org/ggufs/m.Q4_K.gguf@main", { settings });
-    expect(named).toEqual({ kind: "gguf", path: join(snapshot("ggufs"), "m.Q4_K.gguf"), commit });
+    expect(named).toEqual({ kind: "gguf", path: join(snapshot("ggufs"), "m.Q4_K.gguf"), commit, from: "hub" });
     const offline = { settings: { ...settings, offline: true } };
-    expect(await resolveModel("org/ggufs/m.Q4_K.gguf@main", offline)).toEqual(named);
+    expect(await resolveModel("org/ggufs/m.Q4_K.gguf@main", offline)).toEqual({ ...named, from: "cache" });
     await expect(resolveModel("org/ggufs/m.Q8_0.gguf", offline)).rejects.toThrow("m.Q8_0.gguf is not in the cache");
     await expect(resolveModel("org/ggufs/none.gguf", { settings })).rejects.toThrow(
       "no file none.gguf; it has m.Q4_K.gguf",
@@ -150,6 +154,10 @@ describe("resolveModel on the hub", () => {
     );
     await expect(resolveModel("org/empty", { settings })).rejects.toThrow("no safetensors and no GGUF file");
     expect(hub.requests.some(({ path }) => path.includes("/resolve/"))).toBe(false);
-    await expect(resolveModel("org/none", { settings })).rejects.toThrow("has no model org/none");
+    await expect(resolveModel("org/none", { settings })).rejects.toThrow(/has no model org\/none.*meant$/);
+    // This repository has a directory src.
+    await expect(resolveModel("src/none", { settings })).rejects.toThrow(
+      /has no model src\/none.*; nor is there a file or directory src\/none$/,
+    );
   });
 });

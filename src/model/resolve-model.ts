@@ -1,9 +1,9 @@
 import { existsSync, readdirSync, statSync } from "node:fs";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { CheckpointError, type ReckonError } from "../base/errors.ts";
 import type { HubFile } from "../base/hub/listing.ts";
 import { type HubReference, hubFault, parseHubReference } from "../base/hub/reference.ts";
-import { fetchSnapshot, type HubOptions } from "../base/hub/snapshot.ts";
+import { fetchSnapshot, type HubOptions, type Snapshot } from "../base/hub/snapshot.ts";
 import { openSafetensors } from "./formats/safetensors-source.ts";
 
 /** A model on this machine. */
@@ -13,6 +13,8 @@ export interface ResolvedModel {
   path: string;
   /** The hub's commit it was fetched at; null for a path. */
   commit: string | null;
+  /** `cache`: last fetched of a model on the hub, which was not asked (offline) or gave no answer, so it may be old. */
+  from: "path" | Snapshot["from"];
 }
 
 /** Files of a repository that a model is read from, besides its weights. */
@@ -47,9 +49,13 @@ const PICKLE = /\.(bin|pt|pth|ckpt|pkl)$/;
 export async function resolveModel(reference: string, options: HubOptions = {}): Promise<ResolvedModel> {
   const stat = statSync(reference, { throwIfNoEntry: false });
   if (stat?.isDirectory())
-    return inDirectory(reference, null, (problem) => new CheckpointError(`${reference}: ${problem}`));
+    return inDirectory(
+      reference,
+      { commit: null, from: "path" },
+      (problem) => new CheckpointError(`${reference}: ${problem}`),
+    );
   if (stat) {
-    if (reference.toLowerCase().endsWith(".gguf")) return { kind: "gguf", path: reference, commit: null };
+    if (reference.toLowerCase().endsWith(".gguf")) return { kind: "gguf", path: reference, commit: null, from: "path" };
     throw new CheckpointError(
       `${reference}: expected a directory or a .gguf file; for ${PICKLE.test(reference) ? "a pickle, which is never read, convert it to safetensors" : "safetensors, name the directory that also holds config.json"}`,
     );
@@ -61,7 +67,13 @@ export async function resolveModel(reference: string, options: HubOptions = {}):
     throw new CheckpointError(
       `${reference}: no such directory or file, and not a model of the hub (org/name or org/name@revision); check --model`,
     );
-  return fetchModel(hub, file, options);
+  try {
+    return await fetchModel(hub, file, options);
+  } catch (error) {
+    // org/name has the form of a path, too: runs/quick.
+    if (!(error instanceof CheckpointError) || !existsSync(dirname(reference))) throw error;
+    throw new CheckpointError(`${error.message}; nor is there a file or directory ${reference}`, { cause: error });
+  }
 }
 
 async function fetchModel(hub: HubReference, file: string | null, options: HubOptions): Promise<ResolvedModel> {
@@ -69,22 +81,26 @@ async function fetchModel(hub: HubReference, file: string | null, options: HubOp
   const fault = (problem: string) => hubFault(hub, problem);
   if (file !== null) {
     const path = join(directory, file);
-    if (existsSync(path)) return { kind: "gguf", path, commit };
+    if (existsSync(path)) return { kind: "gguf", path, commit, from };
     throw fault(`${file} is not in the cache (${directory}), and the hub was not reached; fetch it online first`);
   }
-  const found = inDirectory(directory, commit, fault);
+  const found = inDirectory(directory, { commit, from }, fault);
   // A download that was broken off leaves a part of the files, and the hub has not said which there are.
   if (from === "cache" && found.kind === "directory") checkWhole(directory, fault);
   return found;
 }
 
 /** What a directory holds: a config, or one GGUF file. */
-function inDirectory(directory: string, commit: string | null, fault: (problem: string) => ReckonError): ResolvedModel {
+function inDirectory(
+  directory: string,
+  origin: Pick<ResolvedModel, "commit" | "from">,
+  fault: (problem: string) => ReckonError,
+): ResolvedModel {
   const names = readdirSync(directory);
   const ggufs = names.filter((name) => name.toLowerCase().endsWith(".gguf")).sort();
   if (names.includes("config.json") && (ggufs.length === 0 || names.some((name) => name.endsWith(".safetensors"))))
-    return { kind: "directory", path: directory, commit };
-  if (ggufs.length === 1) return { kind: "gguf", path: join(directory, ggufs[0]), commit };
+    return { kind: "directory", path: directory, ...origin };
+  if (ggufs.length === 1) return { kind: "gguf", path: join(directory, ggufs[0]), ...origin };
   if (ggufs.length > 1) throw fault(`several GGUF files; name one of ${ggufs.join(", ")}`);
   throw fault(`no config.json and no .gguf file in ${directory}; check --model`);
 }

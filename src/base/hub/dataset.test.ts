@@ -19,7 +19,7 @@ beforeAll(async () => {
     "top.parquet": content("PAR1"),
   };
   hub = await serveHub({ "datasets/openai/gsm8k": { revisions: { main: { commit: "c".repeat(40), files } } } });
-  settings = { endpoint: hub.endpoint, cache: root, token: null, offline: false, timeoutMs: 1000, retryMs: 1 };
+  settings = { endpoint: hub.endpoint, cache: root, token: null, offline: false, timeoutMs: 20_000, retryMs: 1 };
 });
 afterAll(async () => {
   await hub.close();

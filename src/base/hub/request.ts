@@ -11,6 +11,11 @@ export class HubUnavailable extends Error {}
  *   did, and CheckpointError or DataError when the hub refuses: no such repository or revision, a licence to accept
  */
 export function hubFetch(reference: HubReference, settings: HubSettings): typeof fetch {
+  if (!/^https?:/.test(settings.endpoint) || !URL.canParse(settings.endpoint))
+    throw hubFault(reference, `HF_ENDPOINT: expected an address as https://huggingface.co, got ${settings.endpoint}`);
+  // Checked here, for fetch's own error would show it.
+  if (settings.token !== null && !/^[\x21-\x7e]+$/.test(settings.token))
+    throw hubFault(reference, "HF_TOKEN holds characters that no token has; copy it again");
   const hub = new URL(settings.endpoint).origin;
   return async (input, init = {}) => {
     const url = new URL(input instanceof Request ? input.url : input);
