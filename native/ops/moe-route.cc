@@ -6,7 +6,7 @@ namespace RECKON_ISA {
 
 // Rows whose slots one thread counts and places. Slots of an expert keep the order of the blocks, so the result is the
 // stable sort whatever the number of blocks.
-constexpr int64_t routeBlock = 512;
+constexpr int64_t routeBlock = 64;
 
 // How choices are weighed; see moeRoute in src/engine/kernels.ts.
 constexpr int64_t kSoftmaxOfChosen = 0, kSoftmaxOfAll = 1;
@@ -35,16 +35,15 @@ static float choiceExponentials(const float* logits, int64_t experts, const int3
   return sumVectors(experts, [&](int64_t i, int lanes) { return load(p + i, lanes); });
 }
 
-// The `active` largest logits, largest first (ties: the lower id).
-static void chooseExperts(const float* logits, int64_t experts, int64_t active, int32_t* ids) {
+// The `active` largest logits, largest first (ties: the lower id). taken: scratch of `experts` bytes.
+static void chooseExperts(const float* logits, int64_t experts, int64_t active, uint8_t* taken, int32_t* ids) {
+  for (int64_t e = 0; e < experts; e++) taken[e] = 0;
   for (int64_t j = 0; j < active; j++) {
     int32_t best = -1;
     for (int64_t e = 0; e < experts; e++) {
-      if (best >= 0 && !(logits[e] > logits[best])) continue;
-      bool taken = false;
-      for (int64_t i = 0; i < j; i++) taken |= ids[i] == e;
-      if (!taken) best = static_cast<int32_t>(e);
+      if (!taken[e] && (best < 0 || logits[e] > logits[best])) best = static_cast<int32_t>(e);
     }
+    taken[best] = 1;
     ids[j] = best;
   }
 }
@@ -79,6 +78,7 @@ void moeRoute(const Arguments& a, Thread& thread) {
   const int64_t blocks = (rows + routeBlock - 1) / routeBlock, blockSlots = routeBlock * active;
   const Weighing weighing{a.integer(9), static_cast<float>(2 * a.number(10))};
   float* p = static_cast<float*>(thread.scratch(0, sizeof(float) * experts));
+  uint8_t* taken = static_cast<uint8_t*>(thread.scratch(1, experts));
   int32_t* counts = static_cast<int32_t*>(thread.sharedScratch(0, sizeof(int32_t) * (blocks * experts + 1)));
   const auto lastSlot = [&](int64_t block) {
     return (block + 1) * routeBlock < rows ? (block + 1) * blockSlots : rows * active;
@@ -88,7 +88,7 @@ void moeRoute(const Arguments& a, Thread& thread) {
     for (int64_t e = 0; e < experts; e++) count[e] = 0;
     for (int64_t slot = block * blockSlots; slot < lastSlot(block); slot += active) {
       const float* row = logits + slot / active * experts;
-      chooseExperts(row, experts, active, expertIds + slot);
+      chooseExperts(row, experts, active, taken, expertIds + slot);
       weighChoices(row, experts, active, expertIds + slot, weighing, p, weights + slot);
       for (int64_t j = 0; j < active; j++) count[expertIds[slot + j]]++;
     }
