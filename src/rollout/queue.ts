@@ -36,8 +36,10 @@ interface Underway {
   logps: number[];
   entropies: number[];
   experts: ExpertTrace;
-  /** Its rows in the cache; set when it has a place. */
-  own: CachedRange;
+  /** Its last token, to be fed behind its rows in the cache. */
+  run: FedRun & { tokens: [number] };
+  /** Whether it has a place in the cache. */
+  placed: boolean;
 }
 
 /** A row of a piece that a token is drawn from. */
@@ -150,7 +152,7 @@ export class GenerationQueue {
       for (let g = 0; g < this.options.group; g++) draws.push({ attempt: this.begin(group, g), row: rows - 1 });
     }
     for (const attempt of this.active) {
-      runs.push({ own: attempt.own, parent: attempt.group.range, tokens: attempt.completion.tokens.slice(-1) });
+      runs.push(attempt.run);
       draws.push({ attempt, row: rows++ });
     }
     this.rowCount += rows;
@@ -167,7 +169,8 @@ export class GenerationQueue {
       logps: [],
       entropies: [],
       experts: new ExpertTrace(),
-      own: { start: -1, length: 0 },
+      run: { own: { start: 0, length: 0 }, parent: group.range, tokens: [0] },
+      placed: false,
     };
   }
 
@@ -177,16 +180,18 @@ export class GenerationQueue {
     const { hidden, routings } = this.forward.feed(runs);
     const count = draws.length;
     const { width } = config;
+    const rows = new Int32Array(count);
+    const uniforms = new Float32Array(count);
+    for (let i = 0; i < count; i++) {
+      const { attempt, row } = draws[i];
+      rows[i] = row;
+      uniforms[i] = uniformAt(seed, streams[attempt.group.prompt], attempt.g, attempt.completion.tokens.length);
+    }
     const drawnFrom = pieceScope.temporary("f32", count * width);
-    const index = pieceScope.upload(
-      "i32",
-      Int32Array.from(draws, ({ row }) => row),
-    );
+    const index = pieceScope.upload("i32", rows);
     device.enqueue("gatherRows", { x: hidden, index, out: drawnFrom, rows: count, width });
     const request: DrawnRows = {
-      uniforms: Float32Array.from(draws, ({ attempt: { group, g, completion } }) =>
-        uniformAt(seed, streams[group.prompt], g, completion.tokens.length),
-      ),
+      uniforms,
       tooShort: (row) => draws[row].attempt.completion.tooShort,
       context: (row) => {
         const { group, completion } = draws[row].attempt;
@@ -199,19 +204,23 @@ export class GenerationQueue {
     const entropies = await device.read(records.entropies);
     const experts = keepExperts ? await readExperts(device, routings) : [];
     await this.experts.add(device, routings);
-    draws.forEach(({ attempt, row }, i) => {
+    for (let i = 0; i < count; i++) {
+      const { attempt, row } = draws[i];
       attempt.completion.add(ids[i]);
+      attempt.run.tokens[0] = ids[i];
       attempt.logps.push(logps[i]);
       attempt.entropies.push(entropies[i]);
       if (keepExperts) attempt.experts.add(experts, row, config.activeExperts);
-    });
+    }
     this.tokenCount += count;
   }
 
   /** Those that ended make room; those that go on take a place, in the order they came. */
   private settle(draws: readonly Draw[]): void {
-    for (const { attempt } of draws) if (attempt.completion.stop !== null) this.end(attempt);
-    const begun = draws.flatMap(({ attempt }) => (attempt.own.start < 0 && !attempt.completion.stop ? attempt : []));
+    const begun: Underway[] = [];
+    for (const { attempt } of draws)
+      if (attempt.completion.stop !== null) this.end(attempt);
+      else if (!attempt.placed) begun.push(attempt);
     this.active = this.active.filter(({ completion }) => completion.stop === null);
     const queued = [...this.waiting, ...begun];
     this.waiting = [];
@@ -220,7 +229,8 @@ export class GenerationQueue {
         this.waiting.length > 0 || this.active.length === this.limits.maxActive ? null : this.place(attempt);
       if (start === null) this.waiting.push(attempt);
       else {
-        attempt.own.start = start;
+        attempt.run.own.start = start;
+        attempt.placed = true;
         this.active.push(attempt);
       }
     }
@@ -230,7 +240,7 @@ export class GenerationQueue {
     return group.places.pop() ?? this.ranges.take(this.attemptRows);
   }
 
-  private end({ group, g, own, completion, logps, entropies, experts }: Underway): void {
+  private end({ group, g, run, placed, completion, logps, entropies, experts }: Underway): void {
     const { keepExperts } = this.options;
     const { activeExperts, experts: expertCount } = this.policy.config;
     const Numbers = this.policy.device.info.precision === "f64" ? Float64Array : Float32Array;
@@ -243,7 +253,7 @@ export class GenerationQueue {
     };
     this.endedCount++;
     group.unfinished--;
-    if (own.start >= 0) this.ranges.give(own.start, this.attemptRows);
+    if (placed) this.ranges.give(run.own.start, this.attemptRows);
     // What the group holds beyond its attempts that go on serves others.
     while (group.places.length > group.unfinished) this.ranges.give(group.places.pop() as number, this.attemptRows);
     if (group.unfinished === 0) this.ranges.give(group.range.start, group.range.length);
