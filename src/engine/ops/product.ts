@@ -9,10 +9,15 @@ export type Enqueue = <N extends KernelName>(kernel: N, args: KernelArguments<N,
 /** Arguments of a kernel but for its weight. */
 type Rest<N extends KernelName> = Omit<KernelArguments<N, DeviceBuffer>, "w">;
 
-/** `linear`, or its counterpart on a weight in blocks. */
+/**
+ * `linear`, or its counterpart on a weight in blocks. Arguments are written out: spread, they cost a token of a 30-layer
+ * model with an adapter 0.4 ms.
+ */
 export function enqueueLinear(enqueue: Enqueue, { buffer, format }: Parameter, rest: Rest<"linear">): void {
-  if (format === "f32") enqueue("linear", { ...rest, w: buffer });
-  else enqueue("linearBlocks", { ...rest, blocks: buffer, format: formatNumber(format) });
+  const { x, bias, residual, y, rows, inner, outer } = rest;
+  if (format === "f32") enqueue("linear", { x, w: buffer, bias, residual, y, rows, inner, outer });
+  else
+    enqueue("linearBlocks", { x, blocks: buffer, bias, residual, y, rows, inner, outer, format: formatNumber(format) });
 }
 
 /** `linearBackwardInput`, or its counterpart on a weight in blocks. */
@@ -31,8 +36,23 @@ export function enqueueGroupedLinear(
   { buffer, format }: Parameter,
   rest: Rest<"groupedLinear">,
 ): void {
-  if (format === "f32") enqueue("groupedLinear", { ...rest, w: buffer });
-  else enqueue("groupedLinearBlocks", { ...rest, blocks: buffer, format: formatNumber(format) });
+  const { x, bias, offsets, y, rows, inner, outer, experts } = rest;
+  if (format === "f32") enqueue("groupedLinear", { x, w: buffer, bias, offsets, y, rows, inner, outer, experts });
+  else {
+    const number = formatNumber(format);
+    enqueue("groupedLinearBlocks", {
+      x,
+      blocks: buffer,
+      bias,
+      offsets,
+      y,
+      rows,
+      inner,
+      outer,
+      experts,
+      format: number,
+    });
+  }
 }
 
 /** `groupedLinearBackwardInput`, or its counterpart on a weight in blocks. */
