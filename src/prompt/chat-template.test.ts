@@ -22,7 +22,10 @@ interface Golden {
 
 const read = (name: string) => JSON.parse(readFileSync(new URL(`../../test/goldens/${name}`, import.meta.url), "utf8"));
 const golden = read("tokenizers-chat.json") as Golden;
-const tokenizers = read("tokenizers.json").tokenizers as Record<string, { files: Record<string, unknown> }>;
+const tokenizers = { ...read("tokenizers.json").tokenizers, ...read("tokenizers-words.json").tokenizers } as Record<
+  string,
+  { files: Record<string, unknown> }
+>;
 const [year, month, ...clock] = golden.now;
 const now = new Date(year, month - 1, ...clock);
 

@@ -29,7 +29,9 @@ const LONGEST_RANGE = 100_000;
  *
  * Departures of @huggingface/jinja from Python mended here: `strip`, `lstrip`, `rstrip` and `trim` take the characters
  * to strip, and without them strip what Python calls whitespace; `strftime_now` speaks English whatever the locale, in
- * all directives that templates use. Still different: `capitalize` leaves the letters after the first as they are.
+ * all directives that templates use; `range` ends at 100,000. Still different: `capitalize` leaves the letters after the
+ * first as they are, `{{ none }}` writes nothing instead of `None`, and a field of what is not there is nothing instead
+ * of an error. Tests and filters that the library lacks (such as the test `ne`) fail with their name.
  */
 export class ChatTemplate {
   private readonly program: unknown;

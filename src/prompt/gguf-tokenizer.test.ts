@@ -20,9 +20,12 @@ interface TokenizerJson {
 }
 
 const read = (name: string) => JSON.parse(readFileSync(new URL(`../../test/goldens/${name}`, import.meta.url), "utf8"));
-const golden = read("tokenizers.json") as {
-  texts: string[];
-  tokenizers: Record<string, { files: { "tokenizer.json": TokenizerJson }; encodings: Encoding[]; framed: number[] }>;
+const golden = {
+  texts: read("tokenizers.json").texts as string[],
+  tokenizers: { ...read("tokenizers.json").tokenizers, ...read("tokenizers-words.json").tokenizers } as Record<
+    string,
+    { files: { "tokenizer.json": TokenizerJson }; encodings: Encoding[]; framed: number[] }
+  >,
 };
 
 /** The key-values a GGUF file of this tokenizer has. */

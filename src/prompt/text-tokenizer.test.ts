@@ -21,10 +21,12 @@ interface GoldenTokenizer {
   broken: { ids: number[]; decoded: string }[];
 }
 
-const golden = JSON.parse(readFileSync(new URL("../../test/goldens/tokenizers.json", import.meta.url), "utf8")) as {
-  texts: string[];
-  tokenizers: Record<string, GoldenTokenizer>;
-};
+const read = (name: string) => JSON.parse(readFileSync(new URL(`../../test/goldens/${name}`, import.meta.url), "utf8"));
+const texts = read("tokenizers.json").texts as string[];
+const tokenizers = {
+  ...read("tokenizers.json").tokenizers,
+  ...read("tokenizers-words.json").tokenizers,
+} as Record<string, GoldenTokenizer>;
 
 const folders: string[] = [];
 afterAll(() => {
@@ -45,24 +47,18 @@ function streamed(tokenizer: TextTokenizer, ids: readonly number[]): string {
   return ids.map((id) => stream.push(id)).join("") + stream.flush();
 }
 
-describe.each(Object.entries(golden.tokenizers))("a %s tokenizer", (_, made) => {
+describe.each(Object.entries(tokenizers))("a %s tokenizer", (_, made) => {
   const tokenizer = openTokenizer(folderOf(made.files));
 
-  it.each(golden.texts.map((text, index) => [text, made.encodings[index]] as const))(
-    "encodes %j as Python",
-    (text, own) => {
-      expect(tokenizer.encode(text)).toEqual(own.ids);
-      expect(tokenizer.encode(text, { specialTokens: "text" })).toEqual(own.unread ?? own.ids);
-    },
-  );
+  it.each(texts.map((text, index) => [text, made.encodings[index]] as const))("encodes %j as Python", (text, own) => {
+    expect(tokenizer.encode(text)).toEqual(own.ids);
+    expect(tokenizer.encode(text, { specialTokens: "text" })).toEqual(own.unread ?? own.ids);
+  });
 
-  it.each(golden.texts.map((text, index) => [text, made.encodings[index]] as const))(
-    "decodes %j as Python",
-    (text, own) => {
-      expect(tokenizer.decode(own.ids)).toBe(own.decoded ?? text);
-      expect(streamed(tokenizer, own.ids)).toBe(own.decoded ?? text);
-    },
-  );
+  it.each(texts.map((text, index) => [text, made.encodings[index]] as const))("decodes %j as Python", (text, own) => {
+    expect(tokenizer.decode(own.ids)).toBe(own.decoded ?? text);
+    expect(streamed(tokenizer, own.ids)).toBe(own.decoded ?? text);
+  });
 
   it("decodes cut characters as Python", () => {
     for (const { ids, decoded } of made.broken) expect(tokenizer.decode(ids)).toBe(decoded);
@@ -75,7 +71,7 @@ describe.each(Object.entries(golden.tokenizers))("a %s tokenizer", (_, made) => 
 });
 
 describe("an opened tokenizer", () => {
-  const { files } = golden.tokenizers.smollm;
+  const { files } = tokenizers.smollm;
   const json = files["tokenizer.json"] as Record<string, unknown>;
   const config = files["tokenizer_config.json"] as Record<string, unknown>;
   const withConfig = (more: Record<string, unknown>, others: Record<string, unknown> = {}) =>
@@ -185,7 +181,7 @@ describe("an opened tokenizer", () => {
   });
 
   it("reads and writes back any text", () => {
-    const tokenizer = openTokenizer(folderOf(golden.tokenizers.smollm.files));
+    const tokenizer = openTokenizer(folderOf(tokenizers.smollm.files));
     fc.assert(
       fc.property(fc.string({ unit: "binary", maxLength: 60 }), (text) => {
         const ids = tokenizer.encode(text, { specialTokens: "text" });
@@ -214,7 +210,7 @@ function replaced(value: unknown, [key, ...rest]: readonly string[], by: unknown
 }
 
 describe("a text stream", () => {
-  const tokenizer = openTokenizer(folderOf(golden.tokenizers.smollm.files));
+  const tokenizer = openTokenizer(folderOf(tokenizers.smollm.files));
 
   it("withholds a character until it is whole", () => {
     const bytes = tokenizer.encode("😀").map((id) => [id]);
@@ -239,7 +235,7 @@ describe("a text stream", () => {
   });
 
   it("keeps the spaces between the words of SentencePiece", () => {
-    const marked = openTokenizer(folderOf(golden.tokenizers.sentencepiece.files));
+    const marked = openTokenizer(folderOf(tokenizers.sentencepiece.files));
     const ids = marked.encode("sold  half 漢");
     const stream = createTextStream(marked);
     const pieces = ids.map((id) => stream.push(id));

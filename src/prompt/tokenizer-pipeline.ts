@@ -14,7 +14,9 @@ const LONGEST_REMEMBERED = 128;
 
 /**
  * What a tokenizer.json describes: added tokens are found, the text between them is normalized, cut into pieces, and
- * each piece becomes ids; back again through the decoder. Equal to huggingface/tokenizers 0.23 (the goldens say where).
+ * each piece becomes ids; back again through the decoder. Equal to huggingface/tokenizers 0.23, but that its tables of
+ * Unicode are older: a combining mark newer than they are is stripped here and kept there. `truncation` and `padding`
+ * are not read: a text has all its tokens.
  *
  * The library @huggingface/tokenizers gives the translation of its expressions to JavaScript; the stages are written
  * here, because its own differ from Python's (each file says in what) and it cannot leave special tokens unread.

@@ -2,8 +2,9 @@
 
 Training breaks ties by chance: another run gives other tokenizers, each consistent with its numbers.
 Run with transformers 5.18, tokenizers 0.23 and jinja2 3.1:
-    python test/goldens/make-tokenizers.py [FOLDER-OF-SMOLLM2-GGUF]
-Writes tokenizers.json (files, encodings), tokenizers-chat.json (templates, chats) and, with the folder given,
+    python test/goldens/make-tokenizers.py [FOLDER-OF-SMOLLM2-GGUF] && npx biome format --write test/goldens
+Writes tokenizers.json (texts; files and encodings of the byte-level ones), tokenizers-words.json (of the others,
+over the same texts), tokenizers-chat.json (templates, chats) and, with the folder given,
 tokenizers-smollm2.json (encodings and chats of SmolLM2's own tokenizer) beside this script.
 """
 
@@ -138,6 +139,7 @@ def sentencepiece(normalizer, pre, scores=False):
 
 
 PREPEND = lambda: normalizers.Sequence([normalizers.Prepend("▁"), normalizers.Replace(" ", "▁")])
+BYTE_LEVEL = ["gpt2", "added", "smollm", "qwen2", "llama3", "gpt-4o", "cuts"]
 IM = ["<|endoftext|>", "<|im_start|>", "<|im_end|>"]
 
 
@@ -288,7 +290,9 @@ def main():
             "files": files, "framed": framed, "length": len(fast),
             "encodings": encode_all(fast), "broken": broken_decodes(fast),
         }
+    words = {name: golden["tokenizers"].pop(name) for name in list(golden["tokenizers"]) if name not in BYTE_LEVEL}
     write("tokenizers.json", golden)
+    write("tokenizers-words.json", {"versions": VERSIONS, "tokenizers": words})
     write("tokenizers-chat.json", chats(made))
     if len(sys.argv) > 1:
         write("tokenizers-smollm2.json", smollm2(sys.argv[1]))
