@@ -30,6 +30,11 @@ export const kernelSignatures = {
   addScaled: "x:in out:inout | count scale",
   /** out[i] = factor · x[i]. out may be x. */
   scale: "x:in out:out | count factor",
+  /**
+   * out[t,i] = x[t,i] / (1 − rate) where hashIntegers(seed, firstRow + t, i) ≥ rate · 2³² (base/rng.ts), else 0: which are
+   * kept follows from the numbers alone, so the gradient is the same call on dY. rate in [0, 1), seed below 2³². out may be x.
+   */
+  dropout: "x:in out:out | rows width rate seed firstRow",
 
   /** out[t] = scale · table[tokens[t]]; table [V,width]. */
   embed: "table:in tokens:in out:out | rows width scale",
@@ -194,6 +199,7 @@ const realNumbers = new Set([
   "value",
   "scale",
   "factor",
+  "rate",
   "jitter",
   "eps",
   "direction",

@@ -21,6 +21,7 @@ export const operandSizes: { readonly [N in KernelName]: Sizes<N> } = {
   copy: ({ count }) => ({ x: count, out: count }),
   addScaled: ({ count }) => ({ x: count, out: count }),
   scale: ({ count }) => ({ x: count, out: count }),
+  dropout: ({ rows, width }) => ({ x: rows * width, out: rows * width }),
 
   embed: ({ rows, width }) => ({ tokens: rows, out: rows * width }),
   embedBackward: ({ rows, width }) => ({ tokens: rows, dOut: rows * width }),

@@ -4,9 +4,11 @@ import type { Device } from "../engine/device.ts";
 import { openReferenceDevice } from "../engine/devices/reference/device.ts";
 import { Tape } from "../engine/tape.ts";
 import { type DecoderConfig, mathFormer } from "./config.ts";
+import type { PassOptions } from "./decoder.ts";
 import { attachLora, type LoraOptions } from "./lora.ts";
 import { type PackedSequence, packSequences, uploadRows } from "./packed-batch.ts";
 import { createPolicy, entryLogps, type Policy } from "./policy.ts";
+import type { LoraPair } from "./weights.ts";
 
 const vocabulary = 11;
 const base = { size: "tiny", width: 8, heads: 2, feedForward: 12, layers: 2 } as const;
@@ -52,8 +54,7 @@ const shapes: Record<string, DecoderConfig> = {
     attentionBias: "all",
     rotaryScaling: { kind: "longrope", factors: [1, 3], attentionFactor: 1.2 },
   },
-};
-/** Adapters of some of them. */
+}; /** Adapters of some of them. */
 const adapters: Record<string, LoraOptions> = {
   mathformer: { rank: 2, alpha: 3 },
   "norms of heads, linear scaling, biases": { rank: 2, targetModules: ["q_proj", "value"], rankStabilized: true },
@@ -91,11 +92,14 @@ async function weightedSum(
   packed: PackedSequence[],
   weightAt: (entry: number) => number,
   gradient: boolean,
+  dropout: PassOptions["dropout"] = null,
 ) {
   const { stepScope, device } = policy;
   const batch = packSequences(packed);
   const tape = new Tape(stepScope, { recording: gradient });
-  const { hidden } = policy.decoder.forward(tape, policy.weights, uploadRows(stepScope, batch, policy.config));
+  const { hidden } = policy.decoder.forward(tape, policy.weights, uploadRows(stepScope, batch, policy.config), {
+    dropout,
+  });
   const found = entryLogps(policy, tape, hidden, { ...batch, temperature: 0.8 });
   const logps = await device.read(found.logps);
   const entropies = await device.read(found.entropies);
@@ -118,27 +122,30 @@ async function clearGradients(device: Device, policy: Policy) {
   device.enqueue("fill", { out: policy.parameters.gradients!, count: policy.parameters.length, value: 0 });
 }
 
+/** Checks the largest entry of each array's gradient: rounding of the difference is smallest beside it. */
+async function expectCentralDifferences(policy: Policy, dropout: PassOptions["dropout"] = null): Promise<void> {
+  const { device } = policy;
+  await weightedSum(policy, sequences, uneven, true, dropout);
+  const step = 1e-5;
+  for (const { name, buffer, gradient } of policy.parameters.entries) {
+    const values = await device.read(buffer);
+    const analytic = Float64Array.from(await device.read(gradient!));
+    const at = analytic.reduce((best, g, i) => (Math.abs(g) > Math.abs(analytic[best]) ? i : best), 0);
+    const shifted = async (delta: number) => {
+      const moved = Float64Array.from(values);
+      moved[at] += delta;
+      device.write(buffer, moved);
+      return weightedSum(policy, sequences, uneven, false, dropout);
+    };
+    const numeric = ((await shifted(step)) - (await shifted(-step))) / (2 * step);
+    device.write(buffer, values);
+    expect(Math.abs(numeric - analytic[at]) / Math.max(1e-3, Math.abs(numeric)), name).toBeLessThan(1e-6);
+  }
+}
+
 describe.each(models)("decoder %s, in f64", (_, create) => {
   it("has the gradient that central differences give, in every parameter array", async () => {
-    const device = openReferenceDevice();
-    const policy = create(device, 3);
-    await weightedSum(policy, sequences, uneven, true);
-    const step = 1e-5;
-    for (const { name, buffer, gradient } of policy.parameters.entries) {
-      const values = await device.read(buffer);
-      const analytic = Float64Array.from(await device.read(gradient!));
-      // The largest entry of each array: rounding of the difference is smallest beside it.
-      const at = analytic.reduce((best, g, i) => (Math.abs(g) > Math.abs(analytic[best]) ? i : best), 0);
-      const shifted = async (delta: number) => {
-        const moved = Float64Array.from(values);
-        moved[at] += delta;
-        device.write(buffer, moved);
-        return weightedSum(policy, sequences, uneven, false);
-      };
-      const numeric = ((await shifted(step)) - (await shifted(-step))) / (2 * step);
-      device.write(buffer, values);
-      expect(Math.abs(numeric - analytic[at]) / Math.max(1e-3, Math.abs(numeric)), name).toBeLessThan(1e-6);
-    }
+    await expectCentralDifferences(create(openReferenceDevice(), 3));
   });
 
   it("gives attempts that share a prompt the values and gradient of attempts that repeat it", async () => {
@@ -171,3 +178,44 @@ describe.each(models)("decoder %s, in f64", (_, create) => {
     });
   });
 });
+
+describe("an adapter's dropout", () => {
+  const dropping = () => {
+    const policy = attachLora(createPolicy(openReferenceDevice(), shapes.llama, { seed: 2, trained: false }), {
+      rank: 3,
+      dropout: 0.4,
+    });
+    const rng = new Rng(9);
+    const { device, parameters } = policy;
+    device.write(
+      parameters.values,
+      Float64Array.from({ length: parameters.length }, () => rng.normal() / 2),
+    );
+    return policy;
+  };
+
+  it("has the gradient that central differences give", async () => {
+    await expectCentralDifferences(dropping(), { update: 3, firstRow: 0 });
+  });
+
+  it("is the same in micro-batches as in one batch, another at each update, and off in passes that do not train", async () => {
+    const policy = dropping();
+    const sum = (packed: PackedSequence[], dropout: PassOptions["dropout"], first = 0) =>
+      weightedSum(policy, packed, (i) => uneven(i + first), false, dropout);
+    const whole = await sum(sequences, { update: 3, firstRow: 0 });
+    const { tokens, targets } = packSequences([sequences[0]]);
+    const parts =
+      (await sum([sequences[0]], { update: 3, firstRow: 0 })) +
+      (await sum([sequences[1]], { update: 3, firstRow: tokens.length }, targets.length));
+    expect(parts).toBeCloseTo(whole, 11);
+    expect(await sum(sequences, { update: 4, firstRow: 0 })).not.toBeCloseTo(whole, 3);
+    const { adapter, weights } = policy;
+    const without = { ...policy, weights: { ...weights, lora: (name: string) => withoutDropout(weights.lora(name)) } };
+    expect(adapter?.options.dropout).toBe(0.4);
+    expect(await sum(sequences, null)).toBe(
+      await weightedSum(without, sequences, uneven, false, { update: 3, firstRow: 0 }),
+    );
+  });
+});
+
+const withoutDropout = (pair: LoraPair | null): LoraPair | null => pair && { ...pair, dropout: 0 };

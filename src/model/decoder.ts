@@ -1,6 +1,8 @@
+import { hashIntegers } from "../base/rng.ts";
 import type { Device, DeviceBuffer } from "../engine/device.ts";
 import { gelu, swiglu } from "../engine/ops/activation.ts";
 import { type AttentionShape, attention, type SegmentTable } from "../engine/ops/attention.ts";
+import { dropout } from "../engine/ops/dropout.ts";
 import { groupedLinear, linear } from "../engine/ops/linear.ts";
 import { addGroupedProduct, addProduct } from "../engine/ops/low-rank.ts";
 import { combineRows, dispatchRows, type Routing, routeExperts } from "../engine/ops/mixture.ts";
@@ -12,7 +14,7 @@ import { scale } from "../engine/ops/scale.ts";
 import type { Parameter, Tape, Tensor } from "../engine/tape.ts";
 import { type DecoderConfig, hasExperts } from "./config.ts";
 import { makeRotaryTable } from "./rotary-table.ts";
-import type { Weights } from "./weights.ts";
+import type { LoraPair, Weights } from "./weights.ts";
 
 /** The rows of one forward pass; i32 [T] each. */
 export interface DecoderRows {
@@ -25,6 +27,11 @@ export interface DecoderRows {
 export interface PassOptions {
   /** Weight of each layer's load-balancing loss in the gradient; default 0, which leaves it out. */
   balanceScale?: number;
+  /**
+   * Turns an adapter's dropout on: the number of the update, and of the first row among all rows of that update, so that
+   * which elements are dropped is the same however an update is cut into passes. Null, the default: off.
+   */
+  dropout?: { update: number; firstRow: number } | null;
 }
 
 /** One forward pass under way. */
@@ -72,10 +79,10 @@ export class Decoder {
     tape: Tape,
     weights: Weights,
     rows: DecoderRows,
-    { balanceScale = 0 }: PassOptions = {},
+    { balanceScale = 0, dropout = null }: PassOptions = {},
   ): { hidden: Tensor; routings: Routing[] } {
     const { config } = this;
-    const pass: Pass = { tape, weights, rows, balanceScale };
+    const pass: Pass = { tape, weights, rows, balanceScale, dropout };
     const routings: Routing[] = [];
     let x = embed(tape, weights.get("embedding.weight"), { tokens: rows.tokens, scale: config.embeddingScale });
     for (let layer = 0; layer < config.layers; layer++) {
@@ -117,11 +124,12 @@ export class Decoder {
       : layerNorm(tape, x, { ...options, bias: weights.get(`${name}.bias`) });
   }
 
-  private project({ tape, weights }: Pass, name: string, x: Tensor, residual: Tensor | null = null): Tensor {
+  private project(pass: Pass, name: string, x: Tensor, residual: Tensor | null = null): Tensor {
+    const { tape, weights } = pass;
     const y = linear(tape, x, { weight: weights.get(`${name}.weight`), bias: biasOf(weights, name), residual });
     const lora = weights.lora(name);
     if (!lora) return y;
-    const narrow = linear(tape, x, { weight: lora.a });
+    const narrow = linear(tape, dropped(pass, lora, x), { weight: lora.a });
     return addProduct(tape, y, { x: scale(tape, narrow, lora.scale), weight: lora.b });
   }
 
@@ -201,6 +209,16 @@ export class Decoder {
       return addGroupedProduct(tape, y, { x: narrow, weight: lora.b, offsets });
     };
   }
+}
+
+/** What an addition reads of x in a training pass. */
+function dropped({ tape, dropout: pass }: Pass, lora: LoraPair, x: Tensor): Tensor {
+  if (!pass || lora.dropout === 0) return x;
+  return dropout(tape, x, {
+    rate: lora.dropout,
+    seed: hashIntegers(lora.seed, pass.update),
+    firstRow: pass.firstRow,
+  });
 }
 
 /** The bias of a projection that has one. */

@@ -1,5 +1,5 @@
 import { ConfigError } from "../base/errors.ts";
-import { Rng } from "../base/rng.ts";
+import { hashIntegers, Rng } from "../base/rng.ts";
 import { type ParameterDefinition, Parameters } from "../engine/parameters.ts";
 import type { Parameter } from "../engine/tape.ts";
 import { type DecoderConfig, hasExperts } from "./config.ts";
@@ -156,7 +156,7 @@ export function attachModules(
   const pairs = new Map<string, LoraPair>(
     modules.map(({ name, a, b, rank, alpha }, module) => {
       const scale = alpha / (rankStabilized ? Math.sqrt(rank) : rank);
-      return [name, { a: parameters.get(a), b: parameters.get(b), scale, dropout, module }];
+      return [name, { a: parameters.get(a), b: parameters.get(b), scale, dropout, seed: hashIntegers(seed, module) }];
     }),
   );
   return {

@@ -15,8 +15,8 @@ export interface LoraPair {
   scale: number;
   /** Share of x that is zeroed in training passes, the rest divided by what is left. */
   dropout: number;
-  /** Its place in the adapter: names its dropout's random numbers. */
-  module: number;
+  /** Below 2³²: names this addition's dropout among all. */
+  seed: number;
 }
 
 /** What a decoder reads: its arrays by name, whether trained or frozen, and what is added to them. */

@@ -1,9 +1,10 @@
 import type { Device } from "../engine/device.ts";
 import type { DecoderConfig } from "../model/config.ts";
+import type { Policy } from "../model/policy.ts";
 
 /**
  * FLOPs of the matrix products of a forward pass, attention's scores left out: `rows` through the blocks, `entries`
- * through the output head. A backward pass takes twice as many.
+ * through the output head. A low-rank addition is left out too. See `backwardPasses`.
  */
 export function forwardFlops(config: DecoderConfig, { rows, entries }: { rows: number; entries: number }): number {
   const { width, layers, heads, kvHeads, headDim, feedForward, experts, activeExperts, vocabularySize } = config;
@@ -15,6 +16,12 @@ export function forwardFlops(config: DecoderConfig, { rows, entries }: { rows: n
   const blocks = layers * attention + dense * plain + (layers - dense) * mixture;
   return 2 * (rows * blocks + entries * vocabularySize * width);
 }
+
+/**
+ * What a backward pass takes, in forward passes: one for the gradients of activations and one for those of weights, of which
+ * an adapter's are next to none.
+ */
+export const backwardPasses = ({ adapter }: Pick<Policy, "adapter">): number => (adapter ? 1 : 2);
 
 /**
  * The best rate of a 512×512×512 product in a few tries, FLOP/s: what `perf/mfu` is a share of.

@@ -2,6 +2,7 @@ import type { ConformanceCase } from "./case.ts";
 import { activationCases } from "./cases/activation.ts";
 import { attentionCases } from "./cases/attention.ts";
 import { blockCases } from "./cases/blocks.ts";
+import { dropoutCases } from "./cases/dropout.ts";
 import { elementwiseCases } from "./cases/elementwise.ts";
 import { groupedCases } from "./cases/grouped.ts";
 import { matrixCases } from "./cases/matrix.ts";
@@ -36,6 +37,7 @@ export function conformanceCases(): ConformanceCase[] {
     ...moeBalanceCases(),
     ...tokenLogpsCases(),
     ...repetitionPenaltyCases(),
+    ...dropoutCases(),
     ...sampleCases(),
     ...optimizerCases(),
   ];

@@ -8,6 +8,7 @@ import type { CaseResult } from "./run-case.ts";
  */
 export const rowOperands: Partial<Record<KernelName, readonly string[]>> = {
   scale: ["x", "out"],
+  dropout: ["x", "out"],
   embed: ["tokens", "out"],
   embedBlocks: ["tokens", "out"],
   gatherRows: ["index", "out"],
@@ -63,6 +64,7 @@ export function sliceRows(conformanceCase: ConformanceCase, begin: number, end: 
   if (typeof given.offsets === "object" && given.offsets && kernel.startsWith("grouped")) {
     args.offsets = integers(given.offsets.data.map((offset) => Math.min(Math.max(offset, begin), end) - begin));
   }
+  if (kernel === "dropout") args.firstRow = (given.firstRow as number) + begin;
   if (kernel === "repetitionPenalty") args.offsets = integers((given.offsets as CaseBuffer).data.slice(begin, end + 1));
   return { ...conformanceCase, name: `${name}, rows ${begin} to ${end - 1}`, arguments: args };
 }

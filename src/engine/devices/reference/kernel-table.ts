@@ -8,6 +8,7 @@ import {
   linearBlocks,
   linearBlocksBackwardInput,
 } from "./blocks.ts";
+import { dropout } from "./dropout.ts";
 import { addScaled, copy, fill, scale } from "./elementwise.ts";
 import {
   groupedColumnSum,
@@ -36,6 +37,7 @@ export const referenceKernels: { readonly [N in KernelName]: ReferenceKernel<N> 
   copy,
   addScaled,
   scale,
+  dropout,
   embed,
   embedBackward,
   embedBlocks,
