@@ -39,7 +39,7 @@ describe("README", () => {
       ["runRecipe", "trainGrpo", "trainSupervised", "evaluate", "sampleAttempts", "openDevice", "createPolicy"],
       ["loadModel", "saveModel", "mathFormer", "generateProblems", "arithmeticTask", "grpoLoss", "groupAdvantages"],
       ["openModel", "sampleModel", "startTraining", "measurePeakFlops", "testKernels"],
-      ["reportRun", "describeDevices", "benchMatmul", "benchTiny", "parseRecipe", "readRun", "listRuns"],
+      ["reportRun", "describeDevices", "benchMatmul", "benchGrpo", "parseRecipe", "readRun", "listRuns"],
     ].flat();
     const program = [...readme.matchAll(/^```ts\n([\s\S]*?)^```$/gm)].map(([, code]) => code).join("\n");
     expect(calls.filter((name) => !program.includes(`${name}(`))).toEqual([]);

@@ -1,13 +1,16 @@
 import { Command, CommanderError } from "commander";
 import { version } from "../base/version.ts";
 import { benchCommand } from "./commands/bench.ts";
+import { chatCommand } from "./commands/chat.ts";
 import { doctorCommand } from "./commands/doctor.ts";
 import { evalCommand } from "./commands/eval.ts";
+import { generateCommand } from "./commands/generate.ts";
 import { pretrainCommand } from "./commands/pretrain.ts";
 import { reportCommand } from "./commands/report.ts";
 import { rlCommand } from "./commands/rl.ts";
 import { runCommand } from "./commands/run.ts";
 import { sampleCommand } from "./commands/sample.ts";
+import { scoreCommand } from "./commands/score.ts";
 import { describeFailure, exitCodeOf, failureText } from "./failure.ts";
 import { addExamples } from "./options.ts";
 
@@ -24,6 +27,9 @@ function makeProgram(): Command {
     rlCommand,
     evalCommand,
     sampleCommand,
+    chatCommand,
+    generateCommand,
+    scoreCommand,
     reportCommand,
     doctorCommand,
     benchCommand,

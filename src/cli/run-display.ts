@@ -1,7 +1,6 @@
 import type { EvaluationProgress } from "../pipeline/measure-stage.ts";
-import type { Recipe } from "../pipeline/recipe.ts";
 import type { RunEvent } from "../records/events.ts";
-import { formatCount, formatDuration, formatInterval, formatPercent } from "../report/format.ts";
+import { formatCount, formatDuration, formatInterval, formatPaired, formatPercent } from "../report/format.ts";
 import type { ProgressState } from "../report/progress.ts";
 import type { Output } from "./output.ts";
 import { ProgressLine } from "./progress-line.ts";
@@ -10,15 +9,14 @@ import { StepClock } from "./step-clock.ts";
 /** What a run looks like on standard error: a progress line, and above it a line for whatever is worth keeping. */
 export class RunDisplay {
   readonly #output: Output;
-  readonly #totals: Map<string, number>;
+  readonly #totals = new Map<string, number>();
   readonly #line: ProgressLine;
   #at: Omit<ProgressState, "secondsLeft"> = { stage: "", step: 0, totalSteps: 0, values: {} };
   #clock = new StepClock();
   #resumed: string | null = null;
 
-  constructor(output: Output, recipe: Recipe) {
+  constructor(output: Output) {
     this.#output = output;
-    this.#totals = new Map(recipe.stages.map((stage) => [stage.name, stage.kind === "eval" ? 0 : stage.steps]));
     const state = () => ({
       ...this.#at,
       secondsLeft: this.#clock.secondsLeft(this.#at.totalSteps, performance.now()),
@@ -36,6 +34,9 @@ export class RunDisplay {
         if (this.#resumed) this.note(this.#resumed);
         break;
       }
+      case "stage-start":
+        this.#totals.set(event.stage, event.totalSteps);
+        break;
       case "resume":
         // Comes before the run's own event, under whose line it belongs.
         this.#resumed =
@@ -46,12 +47,16 @@ export class RunDisplay {
       case "metrics":
         this.#advance(event.stage, event.step, this.#totals.get(event.stage) ?? 0, event.values);
         break;
+      case "note":
+        this.note(style.dim(event.message));
+        break;
       case "evaluation": {
-        const { accuracy, ci95, formatAccuracy, n, seconds } = event.result;
+        const { accuracy, ci95, formatAccuracy, n, seconds, paired } = event.result;
         this.note(
           `${style.green("✓")} ${style.bold(event.stage)}  ${style.bold(formatPercent(accuracy))} right ` +
             style.dim(
-              `(${formatInterval(ci95)}, n ${formatCount(n)})  format ${formatPercent(formatAccuracy)}  ${formatDuration(seconds)}`,
+              `(${formatInterval(ci95)}, n ${formatCount(n)})  format ${formatPercent(formatAccuracy)}  ${formatDuration(seconds)}` +
+                (paired ? `  against ${paired.against}: ${formatPaired(paired)}` : ""),
             ),
         );
         break;

@@ -47,7 +47,7 @@ async function runWithDisplay(
   options: { root: string; resume: boolean; overwrite?: boolean },
   output: Output,
 ): Promise<RunResult> {
-  const display = new RunDisplay(output, recipe);
+  const display = new RunDisplay(output);
   const thread = startTraining(recipe, {
     ...options,
     onEvent: (event) => display.event(event),

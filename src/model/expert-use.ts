@@ -22,6 +22,14 @@ export class ExpertCounter {
   }
 }
 
+/** The use of several passes together, layer by layer. */
+export function joinExpertUse(passes: readonly (readonly ExpertUse[])[]): ExpertUse[] {
+  return (passes[0] ?? []).map(({ layer, counts }, at) => {
+    const total = counts.map((_, e) => passes.reduce((sum, pass) => sum + pass[at].counts[e], 0));
+    return { layer, counts: total, ...describeShares(total) };
+  });
+}
+
 /** Shares of a layer's slots, their entropy in nats, and the largest over the mean. */
 export function describeShares(counts: readonly number[]): Omit<ExpertUse, "layer" | "counts"> {
   const total = counts.reduce((sum, count) => sum + count, 0);

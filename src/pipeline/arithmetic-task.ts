@@ -1,25 +1,17 @@
+import { ConfigError, DataError } from "../base/errors.ts";
 import { type GenerateOptions, generateProblems } from "../data/arithmetic.ts";
 import { arithmeticDemonstration, arithmeticPrompt, digitOrderOf } from "../prompt/arithmetic-format.ts";
 import { MathTokenizer } from "../prompt/math-tokenizer.ts";
-import type { Demonstration, Problem, Prompt } from "../records/problem.ts";
+import type { Problem } from "../records/problem.ts";
 import { arithmeticReward, extractAnswer } from "../reward/arithmetic.ts";
 import type { Reward } from "../reward/reward.ts";
 import type { Grading } from "../rollout/attempts.ts";
-import type { Recipe } from "./recipe.ts";
+import type { TaskSettings } from "./recipe-task.ts";
+import type { Task } from "./task.ts";
 
-/**
- * The arithmetic task as a recipe describes it: where its problems come from and how attempts are graded. Problems are
- * drawn once and kept.
- */
-export interface ArithmeticTask {
+/** The arithmetic task as a recipe describes it. Problems are drawn once and kept. */
+export interface ArithmeticTask extends Task {
   tokenizer: MathTokenizer;
-  grading: Grading;
-  /** Longest completion, in tokens. */
-  maxNewTokens: number;
-  /** A fixed set of worked solutions. */
-  demonstrations(count: number, seed: number): Demonstration[];
-  /** Problems without solutions, of a split that supervision never sees. */
-  prompts(split: "reinforcement" | "validation" | "test", count: number, seed: number): Prompt[];
 }
 
 /**
@@ -41,15 +33,18 @@ export function arithmeticGrading(tokenizer: MathTokenizer, rewards: readonly Re
  * The task of a recipe.
  *
  * @param options rewards: further reward parts, as in `arithmeticGrading`
+ * @throws ConfigError when it is a task in words
  * @throws DataError from its methods, when the task admits too few problems
  */
-export function arithmeticTask(
-  { maxNewTokens, ...expressions }: Recipe["task"],
-  options: { rewards?: readonly Reward[] } = {},
-): ArithmeticTask {
+export function arithmeticTask(settings: TaskSettings, options: { rewards?: readonly Reward[] } = {}): ArithmeticTask {
+  if (settings.kind === "words")
+    throw new ConfigError("arithmeticTask: expected a task of arithmetic, got problems in words; use openTask");
+  const { kind: _, maxNewTokens, ...expressions } = settings;
   const tokenizer = new MathTokenizer();
   const drawn = new Map<string, Problem[]>();
-  const generate = (split: GenerateOptions["split"], count: number, seed: number) => {
+  const generate = (split: GenerateOptions["split"], count: number | undefined, seed: number) => {
+    // A recipe without a number was refused; expressions have no end.
+    if (count === undefined) throw new DataError(`arithmetic: say how many problems of split ${split} to draw`);
     const key = `${split} ${count} ${seed}`;
     const problems =
       drawn.get(key) ?? generateProblems({ ...expressions, split, count, seed, solutions: split === "supervised" });
@@ -60,6 +55,7 @@ export function arithmeticTask(
     tokenizer,
     grading: arithmeticGrading(tokenizer, options.rewards),
     maxNewTokens,
+    sampling: { maxNewTokens },
     demonstrations: (count, seed) =>
       generate("supervised", count, seed).map((problem) => arithmeticDemonstration(problem, tokenizer)),
     prompts: (split, count, seed) =>

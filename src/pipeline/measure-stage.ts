@@ -1,7 +1,9 @@
 import { evaluate } from "../eval/evaluate.ts";
 import { greedy } from "../rollout/sampling.ts";
+import { readSamples } from "../runs/run-reader.ts";
 import { measuredRecord } from "./attempt-record.ts";
-import type { Stage } from "./recipe.ts";
+import { compareWithBefore } from "./compare-stages.ts";
+import type { PlannedStage } from "./stage-plan.ts";
 import type { StageContext } from "./stage-runner.ts";
 
 /** How far the measuring of a stage is, in problems. */
@@ -17,16 +19,16 @@ class MeasuringStopped extends Error {}
 /** Measures the policy on the held-out problems, greedily, and keeps samples; false when asked to stop meanwhile. */
 export async function measureStage(
   { recipe, task, policy, writer, emit, stopRequested }: StageContext,
-  stage: Stage,
+  stage: PlannedStage,
   outcome: { seconds: number; steps: number },
   onEvaluation: (at: EvaluationProgress) => void,
 ): Promise<boolean> {
   const { problems, seed } = recipe.evaluation;
   const prompts = task.prompts("test", problems, seed);
-  const options = { name: stage.name, sampling: greedy(task.maxNewTokens), seed };
+  const options = { name: stage.name, sampling: { ...task.sampling, ...greedy(task.maxNewTokens) }, seed };
   const advance = (done: number) => {
-    onEvaluation({ stage: stage.name, done, total: problems });
-    if (done < problems && stopRequested()) throw new MeasuringStopped();
+    onEvaluation({ stage: stage.name, done, total: prompts.length });
+    if (done < prompts.length && stopRequested()) throw new MeasuringStopped();
   };
   let measured: Awaited<ReturnType<typeof evaluate>>;
   try {
@@ -38,11 +40,11 @@ export async function measureStage(
   }
   const { summary, attempts } = measured;
   const at = { stage: stage.name, step: outcome.steps };
-  writer.appendSamples(
-    at,
-    attempts.map((one) => measuredRecord(at, one)),
-  );
-  const result = { ...summary, seconds: outcome.seconds + summary.seconds };
+  const records = attempts.map((one) => measuredRecord(at, one));
+  writer.flush();
+  const paired = compareWithBefore(readSamples(writer.dir), records);
+  writer.appendSamples(at, records);
+  const result = { ...summary, seconds: outcome.seconds + summary.seconds, ...(paired && { paired }) };
   emit({ type: "evaluation", time: Date.now(), ...at, result });
   return true;
 }

@@ -3,16 +3,28 @@ import { decoderProblems, type MathFormerOptions, mathFormerConfig } from "../mo
 
 /** What no single field of a recipe shows: how fields fit each other. Each check adds its problems under their paths. */
 
+/** What `checkModel` reads. */
+type ModelFields = MathFormerOptions & {
+  from?: string;
+  lora: object | null;
+  weights: string;
+  gradientCheckpointing: boolean;
+  context?: number;
+};
+
 /** Refines `model`: its parts fit each other, and beside `from` there are none. */
-export function checkModel(model: MathFormerOptions & { from?: string }, context: z.RefinementCtx): void {
+export function checkModel(model: ModelFields, context: z.RefinementCtx): void {
   const refuse = (field: string, message: string) => context.addIssue({ code: "custom", path: [field], message });
-  const { from, ...shape } = model;
+  const { from, lora, weights, gradientCheckpointing: _, context: length, ...shape } = model;
   if (from !== undefined) {
     for (const [field, value] of Object.entries(shape))
       if (value !== undefined && value !== defaults[field])
         refuse(field, "model.from decides the shape: remove this field, or from to begin with fresh weights");
     return;
   }
+  if (lora) refuse("lora", "an adapter needs a model to adapt: set model.from");
+  if (weights !== "stored") refuse("weights", "fresh weights are trained, in f32: remove this, or set model.from");
+  if (length !== undefined) refuse("context", "fresh weights have no longest sequence to shorten: remove this");
   // Any vocabulary will do: the task's tokenizer decides it, not the recipe.
   for (const { field, text } of decoderProblems(mathFormerConfig(shape, 2))) {
     if (field === "headDim") refuse("heads", `${text} for each head (width / heads)`);
@@ -22,7 +34,7 @@ export function checkModel(model: MathFormerOptions & { from?: string }, context
     refuse("activeExperts", `expected 0 without experts, got ${shape.activeExperts}; set model.experts, or this to 0`);
 }
 
-/** Fields of `model` that a resolved recipe always has; beside `from` they mean nothing and do no harm. */
+/** Fields of a shape that a resolved recipe always has; beside `from` they mean nothing and do no harm. */
 const defaults: Readonly<Record<string, string>> = { size: "tiny", block: "mathformer" };
 
 /** Refines an rl stage's `rewards`: something is rewarded. */
@@ -37,24 +49,44 @@ export function checkRewards(weights: Readonly<Record<string, number>>, context:
 
 /** What `checkStages` reads; anything may stand there, since it runs beside other problems, too. */
 interface StagedRecipe {
-  model?: { from?: unknown };
-  stages: readonly ({ kind?: unknown; name?: unknown } | null)[];
+  model?: { from?: unknown } | null;
+  task?: { kind?: unknown } | null;
+  stages: readonly (StageFields | null)[];
 }
+
+type StageFields = Partial<Record<"kind" | "name" | "steps" | "epochs" | "workedSolutions" | "problems", unknown>>;
 
 /** Whether there is a list of stages for `checkStages` to look at. */
 export const hasStages = (recipe: unknown): boolean =>
   Array.isArray((recipe as Partial<StagedRecipe> | null | undefined)?.stages);
 
-/** Refines a recipe: names of stages differ, and only a first stage starts from nothing. */
-export function checkStages({ model, stages }: StagedRecipe, context: z.RefinementCtx): void {
+/**
+ * Refines a recipe: names of stages differ, only a first stage starts from nothing, each says how long it is, and what has
+ * no end says how much of it there is.
+ */
+export function checkStages({ model, task, stages }: StagedRecipe, context: z.RefinementCtx): void {
   const names = new Set<unknown>();
+  const words = task?.kind === "words";
+  if (words && model?.from === undefined)
+    context.addIssue({
+      code: "custom",
+      path: ["model", "from"],
+      message: "problems in words need a model that has language: a directory, a .gguf file or a hub id",
+    });
   stages.forEach((stage, i) => {
-    const { name, kind } = stage ?? {};
+    const { name, kind, steps, epochs, workedSolutions, problems } = stage ?? {};
     const refuse = (field: string, message: string) =>
       context.addIssue({ code: "custom", path: ["stages", i, field], message });
     if (name !== undefined && names.has(name)) refuse("name", `two stages are named ${name}`);
     names.add(name);
     if (kind === "pretrain" && (i > 0 || model?.from !== undefined))
       refuse("kind", "pretrain starts from nothing: only as the first stage, without model.from; use sft");
+    if (kind !== "pretrain" && kind !== "sft" && kind !== "rl") return;
+    if (steps === undefined && epochs === undefined) refuse("steps", "missing; say steps, or epochs");
+    if (steps !== undefined && epochs !== undefined) refuse("epochs", "steps are given, too: remove one of them");
+    if (words) return;
+    if (kind === "rl" && problems === undefined) refuse("problems", "missing; say how many expressions there are");
+    if (kind !== "rl" && workedSolutions === undefined)
+      refuse("workedSolutions", "missing; say how many worked solutions there are");
   });
 }

@@ -1,7 +1,8 @@
 import { z } from "zod";
-import { arithmeticFields, checkOperations } from "../data/arithmetic-options.ts";
 import { MAX_THREADS } from "../engine/registry.ts";
-import { checkModel, checkRewards, checkStages, hasStages } from "./recipe-checks.ts";
+import { checkRewards, checkStages, hasStages } from "./recipe-checks.ts";
+import { modelSchema } from "./recipe-model.ts";
+import { taskSchema } from "./recipe-task.ts";
 
 const whole = (doc: string, low: number, high = 1e9) => z.number().int().min(low).max(high).describe(doc);
 const share = (doc: string) => z.number().min(0).max(1).describe(doc);
@@ -12,7 +13,13 @@ const stageName = z
   .describe("name of the stage: lower-case letters, digits and -");
 
 const optimizerFields = {
-  steps: whole("optimizer steps (for rl: rollouts)", 1),
+  steps: whole("optimizer steps (for rl: rollouts); give this or epochs", 1).optional(),
+  epochs: z
+    .number()
+    .positive()
+    .max(1e6)
+    .optional()
+    .describe("how often all there is is gone through, instead of steps"),
   learningRate: z.number().positive().max(1).describe("peak learning rate"),
   warmupSteps: whole("steps of linear warm-up", 0).default(10),
   decay: z.enum(["cosine", "linear", "constant"]).default("cosine").describe("learning-rate decay after warm-up"),
@@ -28,7 +35,11 @@ const optimizerFields = {
 
 const supervisedFields = {
   name: stageName,
-  workedSolutions: whole("worked solutions there are, a fixed set", 1, 1e7),
+  workedSolutions: whole(
+    "worked solutions there are, a fixed set; problems in words: all, if left out",
+    1,
+    1e7,
+  ).optional(),
   batchSize: whole("demonstrations per optimizer step", 1, 1e6).default(64),
   ...optimizerFields,
 };
@@ -36,7 +47,7 @@ const supervisedFields = {
 const rlStage = z.strictObject({
   kind: z.literal("rl").describe("GRPO on correctness"),
   name: stageName,
-  problems: whole("problems of which only the answer is known", 1, 1e7),
+  problems: whole("problems of which only the answer is known; problems in words: all, if left out", 1, 1e7).optional(),
   promptsPerStep: whole("problems per rollout", 1, 1e6).default(32),
   group: whole("attempts at each problem", 2, 1024).default(8),
   ...optimizerFields,
@@ -54,6 +65,22 @@ const rlStage = z.strictObject({
   temperature: z.number().positive().max(10).default(1).describe("sampling temperature"),
   topK: whole("sample from the k most likely tokens; 0: all", 0).default(0),
   topP: z.number().positive().max(1).default(1).describe("sample from the smallest set with this mass; 1: all"),
+  minP: z
+    .number()
+    .min(0)
+    .max(1)
+    .default(0)
+    .describe("leave out tokens less likely than this share of the likeliest; 0: none"),
+  resample: whole(
+    "rounds of further problems that a step may draw while fewer than promptsPerStep groups have both better and worse attempts",
+    0,
+    64,
+  ).default(0),
+  lengthProbe: whole(
+    "problems that are attempted before the first step, to warn of completions that are cut; 0: none",
+    0,
+    1024,
+  ).default(0),
   rewards: z
     .strictObject({
       correct: z.number().default(0).describe("weight of the answer being right"),
@@ -96,31 +123,8 @@ export const recipeSchema = z
           .describe("operands of products; auto: bf16 where the processor multiplies it faster"),
       })
       .prefault({}),
-    task: z
-      .strictObject({
-        ...arithmeticFields,
-        maxNewTokens: whole("longest completion, in tokens", 2, 4096).default(96),
-      })
-      .superRefine(checkOperations)
-      .prefault({}),
-    model: z
-      .strictObject({
-        from: z
-          .string()
-          .optional()
-          .describe("directory of a checkpoint to start from, instead of fresh weights; its shape is the model's"),
-        size: z.enum(["tiny", "small", "medium", "large"]).default("tiny").describe("what fields left out default to"),
-        width: whole("width of the residual stream", 1, 65536).optional(),
-        heads: whole("attention heads", 1, 1024).optional(),
-        feedForward: whole("width of the feed-forward block or of each expert", 1, 262144).optional(),
-        layers: whole("blocks", 1, 1024).optional(),
-        experts: whole("experts per block; 0: a plain feed-forward block", 0, 4096).optional(),
-        activeExperts: whole("experts each token uses", 0, 4096).optional(),
-        finalNorm: z.boolean().optional().describe("a norm before the output head"),
-        block: z.enum(["mathformer", "llama"]).default("mathformer").describe("the kind of block"),
-      })
-      .superRefine(checkModel)
-      .prefault({}),
+    task: taskSchema.prefault({}),
+    model: modelSchema.prefault({}),
     stages: z.array(stage).min(1).describe("what to do, in order"),
     evaluation: z
       .strictObject({

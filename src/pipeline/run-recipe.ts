@@ -3,9 +3,7 @@ import { CheckpointError } from "../base/errors.ts";
 import { version } from "../base/version.ts";
 import type { Device } from "../engine/device.ts";
 import { openDevice } from "../engine/registry.ts";
-import { loadModel, saveModel } from "../model/checkpoint.ts";
-import { mathFormer } from "../model/config.ts";
-import { closePolicy, createPolicy, type Policy } from "../model/policy.ts";
+import { closePolicy, type Policy } from "../model/policy.ts";
 import type { EvaluationSummary, RunEvent } from "../records/events.ts";
 import { writeReport } from "../report/write.ts";
 import { createRun, openRun } from "../runs/create-run.ts";
@@ -13,11 +11,14 @@ import { newestCheckpoint, readEvents, readRun, runExists, secondsSpent } from "
 import type { RunWriter } from "../runs/run-writer.ts";
 import { measurePeakFlops } from "../train/flops.ts";
 import { readStageProgress } from "../train/training-state.ts";
-import { type ArithmeticTask, arithmeticTask } from "./arithmetic-task.ts";
 import { type EvaluationProgress, measureStage } from "./measure-stage.ts";
+import type { ModelMoment } from "./model-store.ts";
+import { openTask } from "./open-task.ts";
 import type { Recipe } from "./recipe.ts";
+import { remarksOnTraining } from "./remarks.ts";
+import { type PlannedStage, planStages } from "./stage-plan.ts";
 import { runTrainingStage, type StageContext } from "./stage-runner.ts";
-import { checkStartModel, modelIdentity } from "./start-model.ts";
+import { checkStartModel } from "./start-model.ts";
 import { warningOfStart } from "./training-watch.ts";
 
 /** How a run goes, beside its recipe. */
@@ -67,24 +68,24 @@ async function runOn(device: Device, recipe: Recipe, options: RunOptions): Promi
   const resuming = options.resume === true && runExists(dir);
   if (resuming && readRun(dir).finished)
     return { run: dir, stages: evaluationsOf(readEvents(dir)), status: "finished" };
-  const task = arithmeticTask(recipe.task);
+  const { task, store, remarks } = await openTask(recipe);
   // What is wrong with a recipe shows here, before there is a directory to be in the way of the next try.
-  drawProblems(recipe, task);
-  const from = recipe.model.from ?? null;
+  const stages = planStages(recipe, task);
   let policy: Policy | null = null;
   let writer: RunWriter | null = null;
   try {
     if (resuming) {
       writer = openRun(dir);
-      await checkStartModel(dir, from, writer.manifest.startModel ?? null);
+      await checkStartModel(dir, recipe.model.from ?? null, writer.manifest.startModel ?? null, store);
     } else {
-      policy = startingPolicy(device, recipe, null);
-      const startModel = await modelIdentity(from);
+      policy = await store.open(device, null);
+      const startModel = await store.identity();
       writer = createRun({ root, name: recipe.name, recipe, version, seed: recipe.seed, startModel, overwrite });
     }
     const position = findPosition(writer.dir, recipe);
-    policy ??= startingPolicy(device, recipe, position.checkpoint);
-    const result = await runFrom(position, { recipe, task, policy, writer }, { ...options, resume: resuming });
+    policy ??= await store.open(device, position.checkpoint);
+    const work = { recipe, stages, task, store, policy, writer, remarks };
+    const result = await runFrom(position, work, { ...options, resume: resuming });
     writer.close();
     return result;
   } catch (error) {
@@ -101,56 +102,56 @@ async function runOn(device: Device, recipe: Recipe, options: RunOptions): Promi
 /** Trains and measures from `position` on; writes the final model, when all is done, and the report. */
 async function runFrom(
   position: RunPosition,
-  { recipe, task, policy, writer }: Pick<StageContext, "recipe" | "task" | "policy" | "writer">,
+  {
+    stages,
+    remarks,
+    ...work
+  }: Pick<StageContext, "recipe" | "task" | "store" | "policy" | "writer"> & {
+    stages: PlannedStage[];
+    remarks: readonly string[];
+  },
   { resume = false, onEvent = () => {}, onEvaluation = () => {}, stopRequested = () => false }: RunOptions,
 ): Promise<RunResult> {
+  const { recipe, task, store, policy, writer } = work;
+  const first = stages[position.index];
   const began = performance.now();
   const secondsBefore = resume ? secondsSpent(writer.dir) : 0;
   const emit = (event: RunEvent) => {
     if (event.type !== "checkpoint") writer.append(event);
     onEvent(event);
   };
-  const first = recipe.stages[position.index];
   if (resume) {
     writer.resumeFrom(first.name, position.step);
-    onEvent({ type: "resume", time: Date.now(), stage: first.name, step: position.step });
+    const at = { time: Date.now(), stage: first.name };
+    onEvent({ type: "resume", ...at, step: position.step });
+    // The log has it from before; who looks on now has not seen how long the stage is.
+    if (position.step > 0 && first.kind !== "eval")
+      onEvent({ type: "stage-start", ...at, kind: first.kind, totalSteps: first.steps });
   }
   // Again after resuming: a process killed early may not have written it, and readers keep the last.
   const { info } = policy.device;
   emit({ type: "run", time: Date.now(), name: recipe.name, version, seed: recipe.seed, device: { ...info } });
+  for (const message of [...remarks, ...remarksOnTraining(policy)])
+    emit({ type: "note", time: Date.now(), stage: first.name, step: position.step, message });
   const odd = position.checkpoint === null ? warningOfStart(first, recipe.model.from ?? null) : null;
   if (odd) emit({ type: "warning", time: Date.now(), stage: first.name, step: 0, message: odd });
   const { validation, evaluation } = recipe;
   const context: StageContext = {
-    recipe,
-    task,
-    policy,
-    writer,
+    ...work,
     emit,
     stopRequested,
     peakFlops: await measurePeakFlops(policy.device),
     validation: validation.problems > 0 ? task.prompts("validation", validation.problems, evaluation.seed) : [],
   };
-  const status = await runStages(context, position, onEvaluation);
+  const status = await runStages(context, stages, position, onEvaluation);
   if (status === "finished") {
-    await writer.saveFinal((dir) => saveModel(dir, policy, { tokenizer: "math", task: recipe.task }));
+    await writer.saveFinal((dir) => store.save(dir, policy));
     const seconds = secondsBefore + (performance.now() - began) / 1000;
     emit({ type: "run-end", time: Date.now(), seconds });
   }
   writer.flush();
   await reportRun(writer.dir);
   return { run: writer.dir, stages: evaluationsOf(readEvents(writer.dir)), status };
-}
-
-/** Draws every problem a recipe needs. @throws DataError when the task admits too few */
-function drawProblems(recipe: Recipe, task: ArithmeticTask): void {
-  const { seed, stages, evaluation, validation } = recipe;
-  for (const stage of stages) {
-    if (stage.kind === "rl") task.prompts("reinforcement", stage.problems, seed);
-    else if (stage.kind !== "eval") task.demonstrations(stage.workedSolutions, seed);
-  }
-  task.prompts("test", evaluation.problems, evaluation.seed);
-  if (validation.problems > 0) task.prompts("validation", validation.problems, evaluation.seed);
 }
 
 /**
@@ -199,27 +200,20 @@ function findPosition(dir: string, recipe: Recipe): RunPosition {
   return { index, step, checkpoint };
 }
 
-function startingPolicy(device: Device, recipe: Recipe, checkpoint: string | null): Policy {
-  const from = checkpoint ?? recipe.model.from;
-  if (from) return loadModel(device, from, { trained: true }).policy;
-  const { from: _, ...shape } = recipe.model;
-  const { vocabularySize } = arithmeticTask(recipe.task).tokenizer;
-  return createPolicy(device, mathFormer(shape, vocabularySize), { seed: recipe.seed, trained: true });
-}
-
 async function runStages(
   context: StageContext,
+  stages: readonly PlannedStage[],
   position: RunPosition,
   onEvaluation: NonNullable<RunOptions["onEvaluation"]>,
 ): Promise<RunResult["status"]> {
   const { recipe, emit, writer } = context;
-  for (let index = position.index; index < recipe.stages.length; index++) {
-    const stage = recipe.stages[index];
+  for (let index = position.index; index < stages.length; index++) {
+    const stage = stages[index];
     const resumed = index === position.index && position.step > 0;
     let outcome = { status: "done", seconds: 0, steps: 0 };
     if (stage.kind !== "eval") {
       const checkpoint = resumed ? position.checkpoint : null;
-      const beginning = resumed ? beginningOf(writer.dir, recipe, index) : null;
+      const beginning = resumed ? beginningOf(writer.dir, recipe, index) : beginningNow(stages, index);
       outcome = await runTrainingStage(context, stage, { checkpoint, beginning });
     } else emit({ type: "stage-start", time: Date.now(), stage: stage.name, kind: stage.kind, totalSteps: 0 });
     if (outcome.status === "stopped") return "stopped";
@@ -230,12 +224,16 @@ async function runStages(
   return "finished";
 }
 
-/** The last checkpoint of the training stage before `index`; null when the stage began with fresh weights. */
-function beginningOf(dir: string, recipe: Recipe, index: number): string | null {
+/** When a stage that begins now begins: with the run, where nothing was trained before. */
+const beginningNow = (stages: readonly PlannedStage[], index: number): ModelMoment =>
+  stages.slice(0, index).some(({ kind }) => kind !== "eval") ? { kind: "now" } : { kind: "start" };
+
+/** When a resumed stage began: at the last checkpoint of the training stage before `index`, or with the run. */
+function beginningOf(dir: string, recipe: Recipe, index: number): ModelMoment {
   const { lastCheckpoints } = readRun(dir);
   for (let before = index - 1; before >= 0; before--) {
     const found = lastCheckpoints.get(recipe.stages[before].name);
-    if (found) return found.path;
+    if (found) return { kind: "checkpoint", path: found.path };
   }
-  return recipe.model.from ?? null;
+  return { kind: "start" };
 }

@@ -4,29 +4,34 @@ import { TrainingError } from "../base/errors.ts";
 import { mean } from "../base/statistics.ts";
 import { evaluate } from "../eval/evaluate.ts";
 import { grpoLoss } from "../loss/grpo.ts";
-import { loadModel, saveModel } from "../model/checkpoint.ts";
-import { closePolicy, createPolicy, freezePolicy, type Policy } from "../model/policy.ts";
+import { closePolicy, type Policy } from "../model/policy.ts";
+import { GradientWatch } from "../model/trained-modules.ts";
 import type { RunEvent } from "../records/events.ts";
 import type { Prompt } from "../records/problem.ts";
-import { greedy } from "../rollout/sampling.ts";
+import { greedy, type SamplingOptions } from "../rollout/sampling.ts";
 import { newestCheckpoint } from "../runs/run-reader.ts";
 import type { RunWriter } from "../runs/run-writer.ts";
 import { trainGrpo } from "../train/grpo.ts";
 import type { GrpoTrainingOptions } from "../train/grpo-options.ts";
+import type { GrpoRun } from "../train/grpo-run.ts";
 import type { AfterStep, StepReport } from "../train/hooks.ts";
+import { probeLengths } from "../train/length-probe.ts";
 import { trainSupervised } from "../train/supervised.ts";
 import { loadOptimizer, readStageProgress, type StageProgress, saveTrainingState } from "../train/training-state.ts";
 import { AdamW } from "../update/adamw.ts";
-import type { ArithmeticTask } from "./arithmetic-task.ts";
 import { attemptRecord } from "./attempt-record.ts";
 import { explainDivergence, SavedCheckpoints } from "./divergence.ts";
+import type { ModelMoment, ModelStore } from "./model-store.ts";
 import type { Recipe, RlStage, SupervisedStage } from "./recipe.ts";
-import { TrainingWatch } from "./training-watch.ts";
+import type { Planned } from "./stage-plan.ts";
+import type { Task } from "./task.ts";
+import { TrainingWatch, warningOfProbe, warningOfSilence } from "./training-watch.ts";
 
 /** What a stage works with. */
 export interface StageContext {
   recipe: Recipe;
-  task: ArithmeticTask;
+  task: Task;
+  store: ModelStore;
   policy: Policy;
   writer: RunWriter;
   emit: (event: RunEvent) => void;
@@ -41,8 +46,8 @@ export interface StageContext {
 export interface StageStart {
   /** The checkpoint to go on from, or null to begin. */
   checkpoint: string | null;
-  /** Model the stage began with, of a stage that is gone on with: KL is measured against it. Null: fresh weights. */
-  beginning: string | null;
+  /** When the model was what the stage began with, which KL is measured against. */
+  beginning: ModelMoment;
 }
 
 /** How a stage ended: done, or stopped with a checkpoint saved. */
@@ -59,11 +64,11 @@ export type StageOutcome = { status: "done" | "stopped"; seconds: number; steps:
  */
 export async function runTrainingStage(
   context: StageContext,
-  stage: SupervisedStage | RlStage,
+  stage: Planned<SupervisedStage> | Planned<RlStage>,
   start: StageStart,
 ): Promise<StageOutcome> {
-  const { policy, recipe, emit } = context;
-  const reference = stage.kind === "rl" && stage.beta > 0 ? frozenStart(policy, start, recipe.seed) : null;
+  const { policy, recipe, store, emit } = context;
+  const reference = stage.kind === "rl" && stage.beta > 0 ? await store.freeze(policy, start.beginning) : null;
   const optimizer = new AdamW(policy.parameters, stage);
   const progress: StageProgress = { stage: stage.name, step: 0, updates: 0, tokens: 0, seconds: 0 };
   if (start.checkpoint) {
@@ -93,7 +98,7 @@ export async function runTrainingStage(
       score,
       keepLast: recipe.checkpoints.keepLast,
       write: async (dir) => {
-        await saveModel(dir, policy, { tokenizer: "math", task: recipe.task });
+        await store.save(dir, policy);
         await saveTrainingState(dir, { policy, optimizer, progress });
       },
     });
@@ -119,61 +124,81 @@ export async function runTrainingStage(
     return stopping ? "stop" : "go on";
   };
 
+  const silence = policy.adapter ? new GradientWatch(policy) : null;
+  const beforeUpdate = async (step: number) => {
+    if (step < firstLooks || step % lookEvery === 0) await silence?.look();
+  };
   try {
-    await train(context, stage, { reference, optimizer, firstStep: progress.step }, afterStep);
+    await train(context, stage, { reference, optimizer, firstStep: progress.step, beforeUpdate }, afterStep);
+    const message = warningOfSilence(silence?.silent ?? []);
+    if (message) emit({ type: "warning", time: Date.now(), stage: stage.name, step: progress.step, message });
   } catch (error) {
     throw error instanceof TrainingError ? explainDivergence(error, stage, whole + 1, saved) : error;
   } finally {
+    silence?.close();
     optimizer.close();
     if (reference) closePolicy(reference);
   }
   return { status, seconds: progress.seconds, steps: progress.step };
 }
 
+/** Steps at whose gradients an adapter's modules are looked at: the first ones, then now and again. */
+const firstLooks = 4;
+const lookEvery = 25;
+
 /** Whether something that happens every so many steps, and at the end, happens after this one. */
 const due = (step: number, every: number, total: number) => step % every === 0 || step === total;
 
-/** The policy as it was when the stage began, frozen. */
-function frozenStart(policy: Policy, { checkpoint, beginning }: StageStart, seed: number): Policy {
-  if (!checkpoint) return freezePolicy(policy);
-  const { device, config } = policy;
-  return beginning
-    ? loadModel(device, beginning, { trained: false }).policy
-    : createPolicy(device, config, { seed, trained: false });
-}
-
 async function train(
   context: StageContext,
-  stage: SupervisedStage | RlStage,
-  run: { reference: Policy | null; optimizer: AdamW; firstStep: number },
+  stage: Planned<SupervisedStage> | Planned<RlStage>,
+  run: Omit<GrpoRun, "policy">,
   afterStep: AfterStep,
 ): Promise<void> {
   const { policy, recipe, task, peakFlops } = context;
   const { seed } = recipe;
   const { learningRate, warmupSteps, decay, finalShare, microBatchTokens, balanceCoefficient } = stage;
   const schedule = { learningRate, warmupSteps, decay, finalShare, totalSteps: stage.steps };
-  const shared = { schedule, microBatchTokens, balanceCoefficient, seed, peakFlops };
+  const { gradientCheckpointing } = recipe.model;
+  const shared = { schedule, microBatchTokens, gradientCheckpointing, balanceCoefficient, seed, peakFlops };
   if (stage.kind !== "rl") {
     const demonstrations = task.demonstrations(stage.workedSolutions, seed);
     return trainSupervised({ policy, ...run }, demonstrations, { ...shared, batchSize: stage.batchSize }, afterStep);
   }
-  const { clipLow, clipHigh, beta, entropyBonus, aggregation, temperature, topK, topP } = stage;
+  const { clipLow, clipHigh, beta, entropyBonus, aggregation, temperature, topK, topP, minP } = stage;
   const options: GrpoTrainingOptions = {
     ...shared,
     loss: (batch, whole) => grpoLoss(batch, { clipLow, clipHigh, beta, entropyBonus, aggregation }, whole),
     advantages: (rewards_PG) => groupAdvantages(rewards_PG, { scale: stage.scale }),
-    sampling: { temperature, topK, topP, maxNewTokens: task.maxNewTokens },
+    sampling: { ...task.sampling, temperature, topK, topP, minP },
+    resample: stage.resample,
     promptsPerStep: stage.promptsPerStep,
     group: stage.group,
     updatesPerRollout: stage.updatesPerRollout,
-    rewardWeights: stage.rewards,
+    rewardWeights: Object.fromEntries(Object.entries(stage.rewards).filter(([, weight]) => weight !== 0)),
   };
   const prompts = task.prompts("reinforcement", stage.problems, seed);
+  if (stage.lengthProbe > 0 && run.firstStep === 0) await probe(context, stage, prompts, options.sampling);
   return trainGrpo({ policy, ...run }, prompts, task.grading, options, afterStep);
 }
 
+/** Looks at some completions before the first step, and warns loudly where most are cut. */
+async function probe(
+  { policy, task, recipe, emit }: StageContext,
+  stage: RlStage,
+  prompts: readonly Prompt[],
+  sampling: SamplingOptions,
+): Promise<void> {
+  const found = await probeLengths(policy, prompts.slice(0, stage.lengthProbe), task.grading, {
+    sampling,
+    seed: recipe.seed,
+  });
+  const message = warningOfProbe(found, task.maxNewTokens);
+  if (message) emit({ type: "warning", time: Date.now(), stage: stage.name, step: 0, message });
+}
+
 async function validate({ policy, validation, task }: StageContext, progress: StageProgress): Promise<number> {
-  const options = { name: progress.stage, sampling: greedy(task.maxNewTokens), seed: 0 };
+  const options = { name: progress.stage, sampling: { ...task.sampling, ...greedy(task.maxNewTokens) }, seed: 0 };
   const { summary } = await evaluate(policy, validation, task.grading, options);
   return summary.accuracy;
 }

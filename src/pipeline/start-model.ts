@@ -2,6 +2,7 @@ import { createHash } from "node:crypto";
 import { createReadStream, existsSync } from "node:fs";
 import { join } from "node:path";
 import { CheckpointError } from "../base/errors.ts";
+import type { ModelStore } from "./model-store.ts";
 
 const weightsOf = (dir: string) => join(dir, "model.safetensors");
 
@@ -25,8 +26,13 @@ export async function modelIdentity(dir: string | null): Promise<string | null> 
  * @param stored identity the run was created with; null for fresh weights
  * @throws CheckpointError when the model at `from` is another one now
  */
-export async function checkStartModel(run: string, from: string | null, stored: string | null): Promise<void> {
-  const found = await modelIdentity(from);
+export async function checkStartModel(
+  run: string,
+  from: string | null,
+  stored: string | null,
+  store: Pick<ModelStore, "identity"> = { identity: () => modelIdentity(from) },
+): Promise<void> {
+  const found = await store.identity();
   if (stored === null || found === null || stored === found) return;
   throw new CheckpointError(
     `${run}: expected the model it started from, sha256 ${stored}, at ${from}; found another one, sha256 ${found}; ` +

@@ -1,3 +1,4 @@
+import type { LengthProbe } from "../train/length-probe.ts";
 import type { RlStage, Stage } from "./recipe.ts";
 
 /** Steps at the start of a stage whose attempts are looked at for being cut. */
@@ -31,6 +32,31 @@ export class TrainingWatch {
       );
     return warnings;
   }
+}
+
+/** What a look at a model's completions before reinforcement warns of; null when nothing. */
+export function warningOfProbe(
+  { attempts, cutShare, meanEndedLength }: LengthProbe,
+  maxNewTokens: number,
+): string | null {
+  if (cutShare <= 0.5) return null;
+  const ended = meanEndedLength > 0 ? `those that ended took ${Math.round(meanEndedLength)} on average` : "none ended";
+  return (
+    `${Math.round(cutShare * attempts)} of ${attempts} attempts before the first step are cut off at ${maxNewTokens} tokens, ` +
+    `${ended}: an attempt that is cut has no answer, and teaches only noise; raise task.maxNewTokens, or supervise the ` +
+    "model first so that it ends its answers"
+  );
+}
+
+/** What to say of an adapter's modules that no gradient ever reached; null when there are none. */
+export function warningOfSilence(silent: readonly string[]): string | null {
+  if (silent.length === 0) return null;
+  const named = silent.slice(0, 8).join("; ");
+  const more = silent.length > 8 ? `; and ${silent.length - 8} more` : "";
+  return (
+    `${silent.length} trained modules never had a gradient and have learned nothing: ${named}${more}; experts that no token ` +
+    "was routed to have none; leave out of targetModules what the loss does not depend on"
+  );
 }
 
 /** What is odd about the stage a run begins with: training that goes on from nothing. Null when nothing is. */

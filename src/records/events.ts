@@ -11,6 +11,7 @@ export type RunEvent =
   | { type: "stage-end"; time: number; stage: string; seconds: number }
   | { type: "resume"; time: number; stage: string; step: number }
   | { type: "warning"; time: number; stage: string; step: number; message: string }
+  | { type: "note"; time: number; stage: string; step: number; message: string }
   | { type: "run-end"; time: number; seconds: number };
 
 /** What a stage does: supervision from nothing or from a model, reinforcement, or measuring alone. */

@@ -8,6 +8,8 @@ import type { UpdateReport } from "./grpo-update.ts";
 export interface StepOutcome {
   groups: readonly ScoredGroup[];
   rollout: Rollout;
+  /** Rounds of further prompts that were sampled. */
+  rounds: number;
   update: UpdateReport;
   learningRate: number;
   /** Passes over the prompts, at the end of the step. */
@@ -33,6 +35,7 @@ export interface StepOutcome {
  *   without any, `kl` also without a reference. `low_min` and `high_max` are the extremes over micro-batches.
  * - `completions/*_terminated_length`: of the attempts that ended; 0 when none did.
  * - `sampling/sampling_logp_difference/max`: absent where the update took the sampler's activations over.
+ * - `resample/rounds`: rounds of further prompts; absent on a step without any.
  * - `perf/tokens_per_second`: prompt and completion tokens of the step, each prompt once, by the time of the whole step.
  * - `perf/peak_memory_mb`: see `peakMemoryMb`; `aux_loss`: see `balanceLoss`, absent when it is off.
  */
@@ -40,7 +43,7 @@ export function grpoMetrics(outcome: StepOutcome): Record<string, number> {
   const { groups, rollout, update, seconds } = outcome;
   const attempts = groups.flatMap(({ attempts: list }) => list);
   const lengths = attempts.map(({ tokens }) => tokens.length);
-  const ended = attempts.filter(({ stop }) => stop === "eos").map(({ tokens }) => tokens.length);
+  const ended = attempts.filter(({ stop }) => stop !== "length").map(({ tokens }) => tokens.length);
   const metrics: Record<string, number> = {
     loss: update.loss,
     reward: mean(groups.flatMap(({ rewards }) => rewards)),
@@ -66,6 +69,7 @@ export function grpoMetrics(outcome: StepOutcome): Record<string, number> {
     "score/seconds": outcome.scoreSeconds,
     "update/seconds": update.seconds,
   };
+  if (outcome.rounds > 0) metrics["resample/rounds"] = outcome.rounds;
   if (update.samplerGap !== null) metrics["sampling/sampling_logp_difference/max"] = update.samplerGap;
   if (update.auxLoss !== null) metrics.aux_loss = update.auxLoss;
   if (outcome.peakFlops !== null)

@@ -23,10 +23,14 @@ export interface GrpoTrainingOptions {
   promptsPerStep?: number;
   /** G attempts at each, from 2; default 8. */
   group?: number;
+  /** Rounds of further prompts, at most, where groups had no spread; default 0. */
+  resample?: number;
   /** Optimizer updates on each rollout; default 1. */
   updatesPerRollout?: number;
   /** Rows of one forward and backward pass, at most; default 8192. */
   microBatchTokens?: number;
+  /** Compute each block again on the way back instead of keeping its activations; default false. */
+  gradientCheckpointing?: boolean;
   /** Weight of the load-balancing loss of mixtures; default 0.01. */
   balanceCoefficient?: number;
   /** Weight of each reward part in the reward; default 1 for `correct`. */
@@ -54,16 +58,20 @@ export function completeGrpoOptions(options: GrpoTrainingOptions): CompleteGrpoO
   const { promptsPerStep = 32, group = 8, updatesPerRollout = 1, microBatchTokens = 8192 } = options;
   const counts = { promptsPerStep, group, updatesPerRollout, microBatchTokens };
   const wrong = Object.entries(counts).filter(([, value]) => !Number.isInteger(value) || value < 1);
+  if (!Number.isInteger(options.resample ?? 0) || (options.resample ?? 0) < 0)
+    wrong.push(["resample", options.resample ?? 0]);
   if (wrong.length > 0)
     throw new ConfigError(
       `GRPO: ${wrong.map(([name, value]) => `${name}: expected a whole number from 1, got ${value}`).join("; ")}`,
     );
   return {
     ...counts,
+    resample: options.resample ?? 0,
     schedule: options.schedule,
     sampling: completeSampling(options.sampling),
     loss: options.loss ?? defaultLoss,
     advantages: options.advantages ?? ((rewards_PG) => groupAdvantages(rewards_PG, { scale: "group" })),
+    gradientCheckpointing: options.gradientCheckpointing ?? false,
     balanceCoefficient: options.balanceCoefficient ?? 0.01,
     rewardWeights: options.rewardWeights ?? { correct: 1 },
     seed: options.seed ?? 0,

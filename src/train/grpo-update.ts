@@ -1,16 +1,18 @@
 import { TrainingError } from "../base/errors.ts";
 import type { Routing } from "../engine/ops/mixture.ts";
 import type { TokenLogps } from "../engine/ops/token-logps.ts";
-import { Tape } from "../engine/tape.ts";
+import type { Tape } from "../engine/tape.ts";
 import type { LossNormalizer, TokenBatch } from "../loss/token-batch.ts";
+import type { PassOptions } from "../model/decoder.ts";
 import { balanceLoss } from "../model/expert-use.ts";
 import { type PackedSequence, packedRows, packSequences, uploadRows } from "../model/packed-batch.ts";
 import { entryLogps, type Policy, scoreBatch } from "../model/policy.ts";
 import type { ScoredGroup } from "../records/attempt.ts";
 import type { Rollout } from "../rollout/rollout.ts";
-import type { AdamW } from "../update/adamw.ts";
-import { forwardFlops } from "./flops.ts";
+import { backwardPasses, forwardFlops } from "./flops.ts";
 import type { CompleteGrpoOptions } from "./grpo-options.ts";
+import type { GrpoRun } from "./grpo-run.ts";
+import { trainingTape } from "./memory.ts";
 import { fillMicroBatches } from "./micro-batches.ts";
 
 /** What the updates on one rollout came to; of a rollout without live groups, nothing: zeros and nulls. */
@@ -24,7 +26,7 @@ export interface UpdateReport {
   /**
    * Largest |trainer's − sampler's log-probability| of the first update, before anything changed: 0, since one engine
    * computes both and its kernels are batch-invariant. Null where the sampler's activations were taken over, since then
-   * nothing was computed twice.
+   * nothing was computed twice, and with an adapter's dropout, which sampling has none of.
    */
   samplerGap: number | null;
   /** The load-balancing loss of the last update, mean over rows of its micro-batches; null when it is off. */
@@ -35,6 +37,7 @@ export interface UpdateReport {
 }
 
 interface StepInput {
+  step: number;
   groups: readonly ScoredGroup[];
   /** Indices of the groups with an advantage that is not 0. */
   live: readonly number[];
@@ -71,7 +74,7 @@ interface OpenPass {
  * @throws TrainingError when the loss or the gradient is not finite; that update is not applied
  */
 export async function updateOnGroups(
-  run: { policy: Policy; reference: Policy | null; optimizer: AdamW },
+  run: Pick<GrpoRun, "policy" | "reference" | "optimizer" | "beforeUpdate">,
   input: StepInput,
   options: CompleteGrpoOptions,
 ): Promise<UpdateReport> {
@@ -90,7 +93,9 @@ export async function updateOnGroups(
     const refLogps = run.reference ? await referenceLogps(run.reference, plan, options.sampling) : null;
     if (run.reference) report.flops += forwardFlops(run.policy.config, { rows: plan.rows, entries: plan.whole.tokens });
     for (let update = 0; update < options.updatesPerRollout; update++) {
-      await accumulate(run.policy, { plan, refLogps, rollout: input.rollout, first: update === 0 }, options, report);
+      const step = { plan, refLogps, rollout: input.rollout, first: update === 0, number: run.optimizer.steps };
+      await accumulate(run.policy, step, options, report);
+      await run.beforeUpdate?.(input.step);
       report.gradNorm = await run.optimizer.step(input.learningRate);
     }
   }
@@ -125,20 +130,26 @@ function planUpdates(
 /** The gradient of one update, micro-batch by micro-batch; writes what the loss came to into `report`. */
 async function accumulate(
   policy: Policy,
-  step: { plan: Plan; refLogps: Float64Array | null; rollout: Rollout; first: boolean },
+  step: { plan: Plan; refLogps: Float64Array | null; rollout: Rollout; first: boolean; number: number },
   options: CompleteGrpoOptions,
   report: UpdateReport,
 ): Promise<void> {
   const { plan, refLogps, rollout, first } = step;
   const adopts = plan.adopts && first;
+  // With dropout the trainer's log-probabilities are not meant to be the sampler's.
+  const compares = first && !adopts && !policy.adapter?.options.dropout;
   report.loss = 0;
   report.batches = [];
   report.auxLoss = null;
   let entriesBefore = 0;
+  let firstRow = 0;
   for (const [begin, end] of adopts ? [[0, plan.groups.length]] : plan.ranges) {
     const pass = adopts
       ? adoptPass(policy, rollout, plan, options)
-      : forwardPass(policy, plan.sequences.slice(begin, end), options, plan.rows);
+      : forwardPass(policy, plan.sequences.slice(begin, end), options, {
+          liveRows: plan.rows,
+          dropout: { update: step.number, firstRow },
+        });
     const logps = await policy.device.read(pass.entries.logps);
     const batch: TokenBatch = {
       logps,
@@ -146,7 +157,7 @@ async function accumulate(
       ...entriesOf(plan.groups.slice(begin, end)),
       refLogps: refLogps?.subarray(entriesBefore, entriesBefore + logps.length) ?? null,
     };
-    if (first && !adopts) report.samplerGap = Math.max(report.samplerGap ?? 0, largestGap(logps, batch.oldLogps));
+    if (compares) report.samplerGap = Math.max(report.samplerGap ?? 0, largestGap(logps, batch.oldLogps));
     const { value, dLogps, dEntropies, sums } = options.loss(batch, plan.whole);
     if (!Number.isFinite(value)) throw new TrainingError(`the loss is ${value}`);
     const aux = await balanceLoss(policy.device, pass.routings);
@@ -156,8 +167,10 @@ async function accumulate(
     report.loss += value;
     report.batches.push({ tokens: logps.length, sums });
     if (aux !== null) report.auxLoss = (report.auxLoss ?? 0) + (aux * pass.rows) / plan.rows;
-    report.flops += forwardFlops(policy.config, { rows: pass.rows, entries: logps.length }) * (adopts ? 2 : 3);
+    const passes = backwardPasses(policy) + (adopts ? 0 : 1);
+    report.flops += forwardFlops(policy.config, { rows: pass.rows, entries: logps.length }) * passes;
     entriesBefore += logps.length;
+    firstRow += pass.rows;
   }
 }
 
@@ -186,14 +199,15 @@ function forwardPass(
   policy: Policy,
   sequences: readonly PackedSequence[],
   options: CompleteGrpoOptions,
-  liveRows: number,
+  { liveRows, dropout }: { liveRows: number; dropout: PassOptions["dropout"] },
 ): OpenPass {
   const batch = packSequences(sequences);
-  const tape = new Tape(policy.stepScope, { recording: true });
+  const tape = trainingTape(policy, options);
   const rows = batch.tokens.length;
   const uploaded = uploadRows(policy.stepScope, batch, policy.config);
   const { hidden, routings } = policy.decoder.forward(tape, policy.weights, uploaded, {
     balanceScale: (options.balanceCoefficient * rows) / (liveRows * policy.config.layers),
+    dropout,
   });
   const entries = entryLogps(policy, tape, hidden, { ...batch, temperature: options.sampling.temperature });
   return { tape, entries, routings, rows };

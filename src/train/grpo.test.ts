@@ -120,7 +120,7 @@ describe("trainGrpo", () => {
         rewards: [1, 0],
         advantages: [0.7, -0.7],
       }));
-      const input = { groups, live: [0, 1, 2, 3], rollout, learningRate: 0.01 };
+      const input = { step: 0, groups, live: [0, 1, 2, 3], rollout, learningRate: 0.01 };
       const report = await updateOnGroups(run, input, options);
       return { report, weights: await weightsOf(run.policy) };
     };

@@ -1,7 +1,9 @@
 import type { Device } from "../engine/device.ts";
+import { Tape } from "../engine/tape.ts";
 import type { DecoderConfig } from "../model/config.ts";
 import type { Policy } from "../model/policy.ts";
 import type { Prompt } from "../records/problem.ts";
+import type { CompleteGrpoOptions } from "./grpo-options.ts";
 
 /** f32 numbers that one row leaves behind for backward. */
 function activationsPerRow(config: DecoderConfig): number {
@@ -13,6 +15,19 @@ function activationsPerRow(config: DecoderConfig): number {
   return width + layers * (norms + attention + block + width) + (config.finalNorm ? width + 2 : 0);
 }
 
+/**
+ * The tape of a training pass: beside frozen weights it computes again what is cheap to, and with gradient checkpointing
+ * every block. Gradients are the same bits either way.
+ */
+export const trainingTape = (
+  { stepScope, adapter }: Policy,
+  { gradientCheckpointing }: { gradientCheckpointing: boolean },
+): Tape =>
+  new Tape(stepScope, {
+    recording: true,
+    activations: gradientCheckpointing ? "inputs" : adapter ? "costly" : "all",
+  });
+
 /** Activations of a rollout are kept for backward up to this many bytes. */
 const keepAllBytes = 2 ** 30;
 
@@ -22,10 +37,12 @@ const keepAllBytes = 2 ** 30;
  * the same step decides the same way when it is run again.
  */
 export function roomToKeepAll(
-  { config }: Policy,
+  { config, adapter }: Policy,
   prompts: readonly Prompt[],
-  { group, sampling }: { group: number; sampling: { maxNewTokens: number } },
+  { group, sampling, gradientCheckpointing }: Pick<CompleteGrpoOptions, "group" | "sampling" | "gradientCheckpointing">,
 ): boolean {
+  // Sampling drops nothing, so its activations are not those of a training pass with dropout.
+  if (gradientCheckpointing || (adapter?.options.dropout ?? 0) > 0) return false;
   const promptRows = prompts.reduce((sum, { tokens }) => sum + tokens.length, 0);
   const rows = promptRows + prompts.length * group * (sampling.maxNewTokens - 1);
   return config.experts === 0 && rows * activationsPerRow(config) * 4 <= keepAllBytes;

@@ -1,18 +1,17 @@
 import { TrainingError } from "../base/errors.ts";
-import { Tape } from "../engine/tape.ts";
 import { supervisedLoss } from "../loss/supervised.ts";
 import { balanceLoss, ExpertCounter } from "../model/expert-use.ts";
 import { packedRows, packSequences, uploadRows } from "../model/packed-batch.ts";
 import { entryLogps, type Policy } from "../model/policy.ts";
 import type { ExpertUse } from "../records/events.ts";
 import type { Demonstration } from "../records/problem.ts";
-import type { AdamW } from "../update/adamw.ts";
 import { learningRateAt, type ScheduleOptions } from "../update/schedule.ts";
 import { leavingNoStepOpen } from "./clean-step.ts";
 import { EpochOrder } from "./epoch-order.ts";
-import { forwardFlops } from "./flops.ts";
+import { backwardPasses, forwardFlops } from "./flops.ts";
+import type { GrpoRun } from "./grpo-run.ts";
 import type { AfterStep } from "./hooks.ts";
-import { peakMemoryMb } from "./memory.ts";
+import { peakMemoryMb, trainingTape } from "./memory.ts";
 import { fillMicroBatches } from "./micro-batches.ts";
 
 /** Everything supervised training is told, besides the model and the demonstrations. */
@@ -22,6 +21,8 @@ export interface SupervisedOptions {
   batchSize?: number;
   /** Rows of one forward and backward pass, at most; a step accumulates as many as it needs. Default 8192. */
   microBatchTokens?: number;
+  /** Compute each block again on the way back instead of keeping its activations; default false. */
+  gradientCheckpointing?: boolean;
   /** Weight of the load-balancing loss of mixtures; default 0.01. */
   balanceCoefficient?: number;
   /** Default 0. */
@@ -44,7 +45,7 @@ export interface SupervisedOptions {
  * is left open
  */
 export async function trainSupervised(
-  run: { policy: Policy; optimizer: AdamW; firstStep: number },
+  run: Pick<GrpoRun, "policy" | "optimizer" | "firstStep" | "beforeUpdate">,
   demonstrations: readonly Demonstration[],
   options: SupervisedOptions,
   afterStep: AfterStep,
@@ -56,10 +57,11 @@ export async function trainSupervised(
     const began = performance.now();
     const examples = order.at(step, batchSize);
     const learningRate = learningRateAt(step, schedule);
-    const { sums, gradNorm } = await leavingNoStepOpen(run, async () => ({
-      sums: await accumulate(policy, examples, options),
-      gradNorm: await optimizer.step(learningRate),
-    }));
+    const { sums, gradNorm } = await leavingNoStepOpen(run, async () => {
+      const sums = await accumulate(policy, examples, options, optimizer.steps);
+      await run.beforeUpdate?.(step);
+      return { sums, gradNorm: await optimizer.step(learningRate) };
+    });
     const seconds = (performance.now() - began) / 1000;
     const tokens = examples.reduce((sum, { prompt, completion }) => sum + prompt.tokens.length + completion.length, 0);
     const metrics: Record<string, number> = {
@@ -74,7 +76,8 @@ export async function trainSupervised(
       "perf/peak_memory_mb": peakMemoryMb(policy.device),
     };
     if (sums.auxLoss !== null) metrics.aux_loss = sums.auxLoss;
-    if (peakFlops !== null) metrics["perf/mfu"] = (3 * forwardFlops(policy.config, sums)) / seconds / peakFlops;
+    if (peakFlops !== null)
+      metrics["perf/mfu"] = ((1 + backwardPasses(policy)) * forwardFlops(policy.config, sums)) / seconds / peakFlops;
     if ((await afterStep({ step, tokens, metrics, experts: sums.experts, groups: [] })) === "stop") return;
   }
 }
@@ -98,7 +101,8 @@ interface StepSums {
 async function accumulate(
   policy: Policy,
   examples: readonly Demonstration[],
-  { microBatchTokens = 8192, balanceCoefficient = 0.01 }: SupervisedOptions,
+  { microBatchTokens = 8192, balanceCoefficient = 0.01, gradientCheckpointing = false }: SupervisedOptions,
+  update: number,
 ): Promise<StepSums> {
   const { stepScope, device, config } = policy;
   const sequences = examples.map(({ prompt, completion }) => ({ prompt: prompt.tokens, completions: [completion] }));
@@ -106,14 +110,17 @@ async function accumulate(
   const entries = examples.reduce((sum, { completion }) => sum + completion.length, 0);
   const counter = new ExpertCounter();
   const sums = { loss: 0, logp: 0, entropy: 0, auxLoss: null as number | null };
+  let firstRow = 0;
   for (const [begin, end] of fillMicroBatches(sequences, microBatchTokens)) {
     const batch = packSequences(sequences.slice(begin, end));
     const share = batch.tokens.length / rows;
-    const tape = new Tape(stepScope, { recording: true });
+    const tape = trainingTape(policy, { gradientCheckpointing });
     const uploaded = uploadRows(stepScope, batch, config);
     const { hidden, routings } = policy.decoder.forward(tape, policy.weights, uploaded, {
       balanceScale: (balanceCoefficient * share) / config.layers,
+      dropout: { update, firstRow },
     });
+    firstRow += batch.tokens.length;
     const found = entryLogps(policy, tape, hidden, { ...batch, temperature: 1 });
     const logps = await device.read(found.logps);
     const entropies = await device.read(found.entropies);

@@ -68,7 +68,7 @@ export function pretrainCommand(): Command {
 
 /** The recipe's model, or a size in its place; experts asked for here choose how many are active by themselves. */
 function shapeOf({ from: _, ...model }: Recipe["model"], size?: MathFormerSize, experts?: number): Recipe["model"] {
-  const { finalNorm, block } = model;
-  const sized = size ? { size, experts: model.experts, activeExperts: model.activeExperts, finalNorm, block } : model;
+  const { width, heads, feedForward, layers, ...sizeless } = model;
+  const sized = size ? { ...sizeless, size } : model;
   return experts === undefined ? sized : { ...sized, experts, activeExperts: undefined };
 }

@@ -3,16 +3,17 @@ import { median } from "../base/statistics.ts";
 import type { Device } from "../engine/device.ts";
 import { type DeviceOptions, openDevice } from "../engine/registry.ts";
 import { grpoLoss } from "../loss/grpo.ts";
-import { type DecoderConfig, mathFormer } from "../model/config.ts";
-import { createPolicy, freezePolicy } from "../model/policy.ts";
+import { freezePolicy } from "../model/policy.ts";
 import type { Prompt } from "../records/problem.ts";
 import type { Grading } from "../rollout/attempts.ts";
 import { AdamW } from "../update/adamw.ts";
+import { type BenchModel, benchPolicy, parameterCount } from "./bench-workloads.ts";
 import { trainGrpo } from "./grpo.ts";
 import type { GrpoTrainingOptions } from "./grpo-options.ts";
 
-/** What `benchTiny` measured; seconds are medians over steps, the first step left out. */
-export interface TinyBenchResult {
+/** What `benchGrpo` measured; seconds are medians over steps, the first step left out. */
+export interface GrpoBenchResult {
+  workload: GrpoWorkload;
   secondsPerStep: number;
   /** Of a step: sampling. */
   generateSeconds: number;
@@ -21,7 +22,9 @@ export interface TinyBenchResult {
   /** Most memory the process ever held, MiB. */
   peakRssMb: number;
   steps: number;
+  /** Numbers of the model, an adapter's included; those that are trained. */
   params: number;
+  trainedParams: number;
   completionTokensPerSecond: number;
   device: string;
   isa: string;
@@ -29,40 +32,63 @@ export interface TinyBenchResult {
   threads: number;
 }
 
-const promptsPerStep = 32;
-const group = 4;
-const promptLength = 16;
-const completionLength = 32;
-const vocabularySize = 64;
+/** Sizes of a step: P prompts × G completions, tokens of each, LoRA's rank (0: all weights are trained). */
+const workloads = {
+  "tiny-dense": {
+    model: "tiny-dense",
+    prompts: 32,
+    group: 4,
+    promptLength: 16,
+    completionLength: 32,
+    rank: 0,
+    learningRate: 1e-4,
+  },
+  "smol-135m-lora": {
+    model: "smol-135m",
+    prompts: 2,
+    group: 8,
+    promptLength: 96,
+    completionLength: 64,
+    rank: 16,
+    learningRate: 1e-5,
+  },
+  "granite-moe-1b-lora": {
+    model: "granite-moe-1b",
+    prompts: 1,
+    group: 8,
+    promptLength: 96,
+    completionLength: 48,
+    rank: 16,
+    learningRate: 1e-5,
+  },
+} as const satisfies Record<string, { model: BenchModel } & Record<string, number | string>>;
 
-/** The shape of the workload `tiny-dense`: a Llama of 0.53 M parameters, weights drawn as transformers draws them. */
-const tinyDense: DecoderConfig = {
-  ...mathFormer({ size: "tiny", width: 128, heads: 4, feedForward: 512, layers: 2, block: "llama" }, vocabularySize),
-  normEps: 1e-6,
-  tiedOutput: true,
-  embeddingScale: 1,
-  initialDeviation: 0.02,
-};
+/** Name of a workload. */
+export type GrpoWorkload = keyof typeof workloads;
+/** All of them. */
+export const grpoWorkloads = Object.keys(workloads) as GrpoWorkload[];
 
 /**
- * The workload `tiny-dense` of the peers: GRPO of a 0.53 M-parameter Llama, all of it trained; 32 prompts of 16 tokens
- * × 4 completions of 32, every completion forced to full length; β 0.04, learning rate 1e-4, temperature 1.
+ * One of the peers' GRPO workloads: random weights, every completion forced to full length, β 0.04, temperature 1. With
+ * LoRA the weights are bf16 and frozen, adapters sit on queries and values, and KL is measured against the model without
+ * them.
  *
  * @param options steps to time, after one that is not; seed: names weights, prompts and sampling; device options as for
  *   `openDevice`
  * @throws DeviceError when the device cannot be had; ConfigError when its options are out of range
  */
-export async function benchTiny(
+export async function benchGrpo(
+  workload: GrpoWorkload,
   options: Partial<DeviceOptions> & {
     steps?: number;
     seed?: number;
     onStep?: (step: number, seconds: number) => void;
   } = {},
-): Promise<TinyBenchResult> {
+): Promise<GrpoBenchResult> {
   const { steps = 20, seed = 0, onStep = () => {}, ...deviceOptions } = options;
   const device = openDevice({ name: "native", ...deviceOptions });
   try {
-    return await timeSteps(device, { steps, seed, onStep });
+    return await timeSteps(device, workload, { steps, seed, onStep });
   } finally {
     // All memory of the workload is this device's, and goes with it.
     device.close();
@@ -71,9 +97,19 @@ export async function benchTiny(
 
 async function timeSteps(
   device: Device,
+  workload: GrpoWorkload,
   { steps, seed, onStep }: { steps: number; seed: number; onStep: (step: number, seconds: number) => void },
-): Promise<TinyBenchResult> {
-  const policy = createPolicy(device, tinyDense, { seed, trained: true });
+): Promise<GrpoBenchResult> {
+  const {
+    model,
+    prompts: promptsPerStep,
+    group,
+    promptLength,
+    completionLength,
+    rank,
+    learningRate,
+  } = workloads[workload];
+  const policy = benchPolicy(device, model, { rank, seed });
   const reference = freezePolicy(policy);
   const optimizer = new AdamW(policy.parameters, { beta2: 0.999 });
   const rng = new Rng(seed, 1);
@@ -91,7 +127,7 @@ async function timeSteps(
     grade: ({ tokens }) => ({ correct: (tokens.reduce((sum, id) => sum + id, 0) % 7) / 7 }),
   };
   const training: GrpoTrainingOptions = {
-    schedule: { learningRate: 1e-4, warmupSteps: 0, totalSteps: steps + 1, decay: "linear", finalShare: 0 },
+    schedule: { learningRate, warmupSteps: 0, totalSteps: steps + 1, decay: "linear", finalShare: 0 },
     loss: (batch, whole) =>
       grpoLoss(batch, { clipLow: 0.2, clipHigh: 0.2, beta: 0.04, entropyBonus: 0, aggregation: "dapo" }, whole),
     sampling: { temperature: 1, topK: 0, topP: 1, maxNewTokens: completionLength, ignoreEos: true },
@@ -117,16 +153,18 @@ async function timeSteps(
       return "go on";
     },
   );
-  const params = policy.parameters.count;
+  const trainedParams = policy.parameters.count;
   const { isa, precision, threads, name } = device.info;
   const secondsPerStep = median(taken.step_time);
   return {
+    workload,
     secondsPerStep,
     generateSeconds: median(taken["rollout/seconds"]),
     updateSeconds: median(taken["update/seconds"]),
     peakRssMb: Math.round(process.resourceUsage().maxRSS / 1024),
     steps,
-    params,
+    params: parameterCount(model) + (rank === 0 ? 0 : trainedParams),
+    trainedParams,
     completionTokensPerSecond: (promptsPerStep * group * completionLength) / secondsPerStep,
     device: name,
     isa,

@@ -1,0 +1,125 @@
+import { writeFileSync } from "node:fs";
+import { Command } from "commander";
+import { mean } from "../../base/statistics.ts";
+import { promptIds, readPrompts } from "../../pipeline/read-prompts.ts";
+import { createTextStream } from "../../prompt/text-tokenizer.ts";
+import { formatCount } from "../../report/format.ts";
+import type { RolloutProgress, SampledAttempt } from "../../rollout/generation.ts";
+import { sampleAttempts } from "../../rollout/rollout.ts";
+import { UsageError } from "../failure.ts";
+import { openNamedModel } from "../open-text-model.ts";
+import { addDevice, addExamples, addJson, addSeed, wholeNumber } from "../options.ts";
+import { Output } from "../output.ts";
+import { ProgressLine } from "../progress-line.ts";
+import { StepClock } from "../step-clock.ts";
+import { addSampling, addTextModel, type SamplingFlags, samplingOptions, type TextModelFlags } from "../text-flags.ts";
+
+interface Flags extends TextModelFlags, SamplingFlags {
+  prompts: string;
+  chat?: boolean;
+  samples: number;
+  maxActive: number;
+  logps?: boolean;
+  seed: number;
+  out?: string;
+  json?: boolean;
+}
+
+/** `reckon generate --model M --prompts FILE`: completions of many prompts. */
+export function generateCommand(): Command {
+  const command = new Command("generate")
+    .summary("complete prompts from a file")
+    .description(
+      'Complete every prompt of a file: a text file with one a line, or a .jsonl file of {"prompt"}, {"messages"} or {"ids"}. ' +
+        "A completion depends on the model, its prompt and the seed, never on what else is in the file.",
+    );
+  addTextModel(command)
+    .requiredOption("--prompts <file>", "what to complete")
+    .option("--chat", "put each prompt to the model as a user's message, in its chat template");
+  addSampling(command, { temperature: 0, maxNewTokens: 128 })
+    .option("--samples <n>", "completions of each; more than one needs a temperature", wholeNumber(1, 10_000), 1)
+    .option(
+      "--max-active <n>",
+      "completions under way at once; changes memory and speed alone",
+      wholeNumber(1, 4096),
+      64,
+    )
+    .option("--logps", "also write every token's id and log-probability")
+    .option("--out <file>", "write completions there, one JSON object per line");
+  addSeed(command, "names the random numbers of sampling", 0);
+  addDevice(command);
+  addJson(command);
+  addExamples(
+    command,
+    "generate --model HuggingFaceTB/SmolLM2-135M-Instruct --prompts questions.txt --chat",
+    "generate --model model.gguf --adapter runs/svamp --prompts rows.jsonl --temperature 1 --samples 4 --out out.jsonl",
+  );
+  return command.action(async (flags: Flags) => {
+    const { samples, seed, maxActive, chat = false } = flags;
+    if (samples > 1 && flags.temperature === 0)
+      throw new UsageError("--samples: at temperature 0 all completions are the same; give --temperature, e.g. 1");
+    const output = new Output(flags);
+    const rows = readPrompts(flags.prompts);
+    const model = await openNamedModel(flags);
+    const { policy, tokenizer } = model;
+    const prompts = rows.map((row) => promptIds(row, tokenizer, { chat }));
+    const began = performance.now();
+    const { attempts, tokenCount } = await sampleAttempts(policy, prompts, {
+      ...samplingOptions(flags),
+      group: samples,
+      eosId: tokenizer.stopIds,
+      textStream: () => createTextStream(tokenizer),
+      seed,
+      maxActive,
+      onProgress: progressOf(prompts.length * samples),
+    });
+    const seconds = (performance.now() - began) / 1000;
+    model.close();
+    const text = ({ tokens }: SampledAttempt) => tokenizer.decode(withoutEnd(tokens, tokenizer.stopIds));
+    const completions = rows.flatMap((row, p) =>
+      attempts[p].map((attempt) => ({
+        ...row,
+        completion: text(attempt),
+        stop: attempt.stop,
+        tokens: attempt.tokens.length,
+        ...(flags.logps && { ids: attempt.tokens, logps: [...attempt.logps] }),
+        meanLogp: mean(attempt.logps),
+      })),
+    );
+    if (flags.out) writeFileSync(flags.out, completions.map((one) => `${JSON.stringify(one)}\n`).join(""));
+    else output.show(completions.map(({ completion, ...row }) => readable(row, completion, output)).join("\n\n"));
+    output.say(`${formatCount(tokenCount)} tokens, ${(tokenCount / seconds).toFixed(1)} a second`);
+    output.finish({ model: flags.model, completions, tokens: tokenCount, seconds });
+  });
+}
+
+/** Draws a line of how many completions have ended. */
+function progressOf(total: number): (progress: RolloutProgress) => void {
+  const clock = new StepClock();
+  let done = 0;
+  const line = new ProgressLine(
+    () => ({
+      stage: "generating",
+      step: done,
+      totalSteps: total,
+      values: {},
+      secondsLeft: clock.secondsLeft(total, performance.now()),
+    }),
+    { exclusive: false },
+  );
+  return ({ attempts }) => {
+    if (attempts !== done) clock.mark(attempts, performance.now());
+    done = attempts;
+    if (done === total) line.clear();
+    else line.changed();
+  };
+}
+
+/** A completion's ids without the token that ends it, which is no part of its text. */
+const withoutEnd = (tokens: readonly number[], stopIds: readonly number[]): readonly number[] =>
+  stopIds.includes(tokens[tokens.length - 1]) ? tokens.slice(0, -1) : tokens;
+
+function readable(row: object, completion: string, { style }: Output): string {
+  const asked = "prompt" in row ? String(row.prompt) : JSON.stringify("messages" in row ? row.messages : row);
+  return `${style.dim(asked)}\n${completion}`;
+}

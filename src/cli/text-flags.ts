@@ -1,0 +1,81 @@
+import { type Command, Option } from "commander";
+import type { TextModelOptions } from "../pipeline/text-model.ts";
+import type { SamplingOptions } from "../rollout/sampling.ts";
+import { type DeviceFlags, deviceOptions, number, wholeNumber } from "./options.ts";
+
+/** What commands on published models share: the model, an adapter, and how weights are held. */
+export interface TextModelFlags extends DeviceFlags {
+  model: string;
+  adapter?: string;
+  weights: "stored" | "f32" | "bf16" | "int8" | "nf4";
+  context?: number;
+}
+
+/** `--model`, `--adapter`, `--weights`, `--context`. */
+export function addTextModel(command: Command): Command {
+  return command
+    .requiredOption(
+      "--model <model>",
+      "a directory, a .gguf file, a hub id such as HuggingFaceTB/SmolLM2-135M-Instruct, or a run of such a model",
+    )
+    .option("--adapter <dir>", "LoRA adapter to put on it: a directory in PEFT's format, or a run that trained one")
+    .addOption(
+      new Option("--weights <format>", "how weights are held in memory; stored: as in the checkpoint")
+        .choices(["stored", "f32", "bf16", "int8", "nf4"])
+        .default("stored"),
+    )
+    .option(
+      "--context <n>",
+      "longest sequence, prompt and completion together (default: the model's)",
+      wholeNumber(16, 1_048_576),
+    );
+}
+
+/** The flags of `addTextModel` as `openTextModel` takes them. */
+export function textModelOptions(flags: TextModelFlags): Omit<TextModelOptions, "onDownload"> {
+  const { adapter, weights, context } = flags;
+  return { adapter, weights, context, device: deviceOptions(flags) };
+}
+
+/** How tokens are drawn. */
+export interface SamplingFlags {
+  temperature: number;
+  topK: number;
+  topP: number;
+  minP: number;
+  repetitionPenalty: number;
+  maxNewTokens: number;
+  minNewTokens: number;
+  stop: string[];
+}
+
+/** Options of `SamplingFlags`. @param byDefault temperature and longest completion, where not given */
+export function addSampling(command: Command, byDefault: { temperature: number; maxNewTokens: number }): Command {
+  return command
+    .option(
+      "--temperature <t>",
+      "divides the logits; 0: always the likeliest token",
+      number(0, 10),
+      byDefault.temperature,
+    )
+    .option("--top-k <k>", "sample from the k likeliest tokens; 0: all", wholeNumber(0), 0)
+    .option("--top-p <p>", "sample from the smallest set with this mass; 1: all", number(1e-6, 1), 1)
+    .option(
+      "--min-p <p>",
+      "leave out tokens less likely than this share of the likeliest; 0: none",
+      number(0, 0.999999),
+      0,
+    )
+    .option("--repetition-penalty <x>", "makes tokens that were there less likely; 1: no penalty", number(0.01, 100), 1)
+    .option("--max-new-tokens <n>", "longest completion", wholeNumber(1), byDefault.maxNewTokens)
+    .option("--min-new-tokens <n>", "no completion ends before", wholeNumber(0), 0)
+    .option("--stop <text>", "end a completion with this text; may be repeated", repeated, []);
+}
+
+const repeated = (value: string, before: string[]): string[] => [...before, value];
+
+/** The flags of `addSampling` as the rollout takes them. */
+export function samplingOptions({ stop, ...flags }: SamplingFlags): SamplingOptions {
+  const { temperature, topK, topP, minP, repetitionPenalty, maxNewTokens, minNewTokens } = flags;
+  return { temperature, topK, topP, minP, repetitionPenalty, maxNewTokens, minNewTokens, stopStrings: stop };
+}

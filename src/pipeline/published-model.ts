@@ -1,0 +1,74 @@
+import { readdirSync } from "node:fs";
+import { join } from "node:path";
+import { fileIdentity } from "../base/file-identity.ts";
+import type { Device } from "../engine/device.ts";
+import { loadAdapter, saveAdapter } from "../model/adapter-checkpoint.ts";
+import { writeMerged } from "../model/export.ts";
+import { attachLora } from "../model/lora.ts";
+import { freezePolicy, type Policy } from "../model/policy.ts";
+import { loadPretrained } from "../model/pretrained.ts";
+import type { ResolvedModel } from "../model/resolve-model.ts";
+import type { TextTokenizer } from "../prompt/text-tokenizer.ts";
+import type { ModelStore } from "./model-store.ts";
+import type { Recipe } from "./recipe.ts";
+
+/**
+ * A published model as a recipe trains it: whole, or frozen with an adapter. Checkpoints of an adapter hold the adapter
+ * and the name of its base, in PEFT's format; those of a whole model are checkpoints in Hugging Face's layout, in f32.
+ */
+export function publishedModel(
+  { model, task, seed }: Pick<Recipe, "model" | "task" | "seed">,
+  resolved: ResolvedModel,
+  tokenizer: TextTokenizer,
+): ModelStore {
+  const { lora, weights: frozen, context } = model;
+  const from = model.from as string;
+  const identity = identityOf(resolved);
+  const load = (device: Device, trained: boolean, at: Pick<ResolvedModel, "kind" | "path"> = resolved) =>
+    loadPretrained(device, at, { trained, frozen: lora ? frozen : "f32", context });
+  const inCheckpoint = (path: string) => ({ kind: "directory" as const, path });
+  let modelType = "";
+
+  /** The adapter of `policy` as it is now, on the same frozen weights, which take no further memory. */
+  const copyAdapter = (policy: Policy): Policy => {
+    const copy = attachLora(freezePolicy(policy), policy.adapter!.options, { trained: false });
+    copy.parameters.copyFrom(policy.parameters);
+    return copy;
+  };
+
+  return {
+    tokenizer,
+    identity: async () => identity,
+    async open(device, checkpoint) {
+      const loaded = load(device, lora === null, lora || checkpoint === null ? resolved : inCheckpoint(checkpoint));
+      modelType = loaded.modelType;
+      if (lora === null) return loaded.policy;
+      if (checkpoint !== null) return loadAdapter(loaded.policy, checkpoint, { identity, trained: true });
+      return attachLora(loaded.policy, { ...lora, seed });
+    },
+    async freeze(policy, moment) {
+      if (lora === null) {
+        if (moment.kind === "now") return freezePolicy(policy);
+        const at = moment.kind === "checkpoint" ? inCheckpoint(moment.path) : resolved;
+        return load(policy.device, false, at).policy;
+      }
+      if (moment.kind === "start") return freezePolicy(policy);
+      if (moment.kind === "now") return copyAdapter(policy);
+      return loadAdapter(freezePolicy(policy), moment.path, { identity, trained: false });
+    },
+    async save(dir, policy) {
+      if (lora) await saveAdapter(dir, policy, { base: { from, identity, modelType }, task });
+      else await writeMerged(policy, dir, { modelType, baseDirectory: directoryOf(resolved), dtype: "F32" });
+    },
+  };
+}
+
+const directoryOf = ({ kind, path }: ResolvedModel): string | null => (kind === "directory" ? path : null);
+
+/** What names a model's weights: the hub's commit, or its files' content. */
+function identityOf({ kind, path, commit }: ResolvedModel): string {
+  if (commit !== null) return commit;
+  if (kind === "gguf") return fileIdentity([path]);
+  const files = readdirSync(path).filter((name) => name.endsWith(".safetensors"));
+  return fileIdentity(files.sort().map((name) => join(path, name)));
+}

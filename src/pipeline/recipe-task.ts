@@ -1,0 +1,81 @@
+import { z } from "zod";
+import { arithmeticFields, checkOperations } from "../data/arithmetic-options.ts";
+
+const maxNewTokens = (doc: string, byDefault: number) =>
+  z.number().int().min(2).max(32768).default(byDefault).describe(doc);
+
+/** Expressions that are generated, in the tokens of a model made for them. */
+const arithmeticTask = z
+  .strictObject({
+    kind: z.literal("arithmetic").optional().describe("arithmetic: expressions, generated; what a task is by default"),
+    ...arithmeticFields,
+    maxNewTokens: maxNewTokens("longest completion, in tokens", 96),
+  })
+  .superRefine(checkOperations);
+
+const rows = (doc: string) =>
+  z
+    .tuple([z.number().int().min(1), z.number().int().min(1)])
+    .optional()
+    .describe(`${doc}: first and last row, counted from 1; left out: all of its file`);
+
+const sourceFields = {
+  file: z.string().min(1).optional().describe("file within the data set, for a custom one; left out: the layout's own"),
+  rows: rows("rows to use"),
+  limit: z.number().int().min(1).optional().describe("use this many at most, drawn with the recipe's seed"),
+};
+
+/** Problems in words, from a data set, for a published language model. */
+const wordTask = z.strictObject({
+  kind: z.literal("words").describe("words: problems in words, from a data set"),
+  data: z.string().min(1).describe("the data set: a directory, a file, or a hub id such as openai/gsm8k"),
+  layout: z
+    .enum(["gsm8k", "svamp", "math", "columns"])
+    .describe("how its rows read: those of GSM8K, SVAMP or MATH, or any file whose columns are named"),
+  columns: z
+    .strictObject({
+      question: z.string().min(1).describe("column of the question"),
+      answer: z.string().min(1).describe("column of the gold answer"),
+      solution: z.string().min(1).optional().describe("column of the worked solution"),
+      id: z.string().min(1).optional().describe("column that names the row"),
+    })
+    .optional()
+    .describe("columns of a layout of columns"),
+  train: z.strictObject(sourceFields).prefault({}).describe("what is trained on"),
+  test: z.strictObject(sourceFields).prefault({}).describe("what is measured on"),
+  format: z
+    .enum(["think-answer", "r1-zero", "working-out", "hash", "boxed"])
+    .describe("how a completion marks its answer"),
+  calculatorNotes: z.enum(["keep", "strip"]).default("strip").describe("GSM8K's <<48/2=24>> in worked solutions"),
+  template: z.enum(["chat", "plain"]).default("chat").describe("the model's chat template, or plain text"),
+  instruction: z
+    .string()
+    .optional()
+    .describe("what tells the model how to answer; left out: the format's own words; empty: nothing"),
+  maxNewTokens: maxNewTokens("longest completion, in tokens", 256),
+});
+
+/** A recipe's task, told apart by `kind`; without one it is arithmetic. */
+export const taskSchema = z.discriminatedUnion("kind", [arithmeticTask, wordTask]).superRefine((task, context) => {
+  if (task.kind !== "words") return;
+  if (task.layout === "columns" && task.columns === undefined)
+    context.addIssue({ code: "custom", path: ["columns"], message: "a layout of columns needs their names" });
+  if (task.layout !== "columns" && task.columns !== undefined)
+    context.addIssue({
+      code: "custom",
+      path: ["columns"],
+      message: `the columns of ${task.layout} are known: remove this`,
+    });
+  for (const part of ["train", "test"] as const) {
+    const { rows: range } = task[part];
+    if (range && range[0] > range[1])
+      context.addIssue({ code: "custom", path: [part, "rows"], message: `${range[0]} comes after ${range[1]}` });
+  }
+});
+
+/** A task of either kind with its defaults filled in. */
+export type TaskSettings = z.output<typeof taskSchema>;
+/** Generated expressions. */
+export type ArithmeticSettings = Exclude<TaskSettings, { kind: "words" }>;
+/** Problems in words. */
+export type WordSettings = Extract<TaskSettings, { kind: "words" }>;

@@ -1,0 +1,31 @@
+import type { Tokenizer } from "../prompt/tokenizer.ts";
+import type { Demonstration, Prompt } from "../records/problem.ts";
+import type { Grading } from "../rollout/attempts.ts";
+import type { SamplingOptions } from "../rollout/sampling.ts";
+
+/** Problems that training never sees: to choose checkpoints by, or to measure stages on; or those it reinforces. */
+export type PromptSplit = "reinforcement" | "validation" | "test";
+
+/** What a recipe trains on and is measured by: where its problems come from and how attempts are graded. */
+export interface Task {
+  tokenizer: Tokenizer;
+  grading: Grading;
+  /** Longest completion, in tokens. */
+  maxNewTokens: number;
+  /** How completions of this task end, besides the end token. */
+  sampling: SamplingOptions;
+  /**
+   * A fixed set of worked solutions.
+   *
+   * @param count how many; undefined: all there are
+   * @throws DataError when there are too few
+   */
+  demonstrations(count: number | undefined, seed: number): Demonstration[];
+  /**
+   * Problems of a split.
+   *
+   * @param count how many; undefined: all there are
+   * @throws DataError when there are too few
+   */
+  prompts(split: PromptSplit, count: number | undefined, seed: number): Prompt[];
+}
