@@ -1,6 +1,7 @@
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import fc from "fast-check";
 import { afterAll, beforeEach, describe, expect, it } from "vitest";
 import { CheckpointError } from "../base/errors.ts";
 import { Rng } from "../base/rng.ts";
@@ -10,7 +11,7 @@ import { readSafetensors, writeSafetensors } from "./formats/safetensors.ts";
 import { attachLora, type LoraOptions } from "./lora.ts";
 import { packSequences } from "./packed-batch.ts";
 import { attachPeft, writePeft } from "./peft.ts";
-import { createPolicy, type Policy, scoreBatch } from "./policy.ts";
+import { closePolicy, createPolicy, type Policy, scoreBatch } from "./policy.ts";
 
 const dir = mkdtempSync(join(tmpdir(), "reckon-peft-"));
 afterAll(() => rmSync(dir, { recursive: true, force: true }));
@@ -121,6 +122,35 @@ describe("a PEFT adapter", () => {
     tensors.delete("base_model.model.model.layers.1.self_attn.k_proj.lora_B.weight");
     writeSafetensors(weightsPath, tensors);
     expect(() => read()).toThrow(/layers\.1\.self_attn\.k_proj\.lora_B\.weight is missing/);
+  });
+
+  it("loads or says why it does not, whatever bytes are changed", () => {
+    const files = [configPath, weightsPath].map((path) => [path, readFileSync(path)] as const);
+    const change = fc.record({
+      file: fc.nat(1),
+      at: fc.nat(20_000),
+      byte: fc.nat(255),
+      cut: fc.option(fc.nat(20_000), { freq: 4, nil: null }),
+    });
+    fc.assert(
+      fc.property(change, ({ file, at, byte, cut }) => {
+        for (const [path, bytes] of files) writeFileSync(path, bytes);
+        const [path, bytes] = files[file];
+        const changed = Buffer.from(bytes.subarray(0, cut ?? bytes.length));
+        // Most of the weights' file is weights, any of which will do.
+        if (changed.length > 0) changed[at % Math.min(changed.length, 6000)] = byte;
+        writeFileSync(path, changed);
+        const base = frozen(mixture);
+        try {
+          closePolicy(read(base));
+        } catch (error) {
+          expect(error).toBeInstanceOf(CheckpointError);
+          closePolicy(base);
+        }
+        expect(base.device.memory().bytes).toBe(0);
+      }),
+      { numRuns: 150, seed: 4 },
+    );
   });
 
   it("may be of some layers alone", async () => {

@@ -9,6 +9,7 @@ import { fromPeft, type PeftTensor, peftTensors, toPeft } from "./peft-names.ts"
 import type { Policy } from "./policy.ts";
 
 const configFile = "adapter_config.json";
+const weightTypes = new Set(["F32", "F16", "BF16", "F64"]);
 const weightsFile = "adapter_model.safetensors";
 
 /**
@@ -110,8 +111,9 @@ function fitted(
   const tensors = possible.filter(({ name }) => found.has(name));
   const problems: string[] = [];
   for (const { name, shape } of tensors) {
-    const given = (found.get(name) as SafetensorsTensor).shape;
-    if (given.join() !== shape.join()) problems.push(`${name}: expected [${shape}], got [${given}]`);
+    const given = found.get(name) as SafetensorsTensor;
+    if (given.shape.join() !== shape.join()) problems.push(`${name}: expected [${shape}], got [${given.shape}]`);
+    if (!weightTypes.has(given.dtype)) problems.push(`${name}: ${given.dtype} holds no weights`);
   }
   const known = new Set(possible.map(({ name }) => name));
   for (const name of found.keys()) if (!known.has(name)) problems.push(`${name}: there is no such module`);
@@ -126,18 +128,16 @@ function fitted(
   if (modules.length === 0) problems.push("no tensor adapts a module of this model");
   if (problems.length > 0) throw misfit(path, config, problems);
   const kinds = modules.filter(({ experts }) => experts === 0).map(({ name }) => name.split(".")[2]);
-  const options = completeLora(
-    {
-      rank,
-      alpha,
-      dropout,
-      rankStabilized,
-      targetModules: [...new Set(kinds)].filter((kind) => kind !== "router"),
-      experts: stacked.size > 0,
-      router: kinds.includes("router"),
-    },
-    policy.config,
-  );
+  const options = {
+    rank,
+    alpha,
+    dropout,
+    rankStabilized,
+    targetModules: [...new Set(kinds)].filter((kind) => kind !== "router"),
+    experts: stacked.size > 0,
+    router: kinds.includes("router"),
+    seed: 0,
+  };
   return { options, modules, tensors };
 }
 
