@@ -1,4 +1,5 @@
-import { bytesOf, decodeWeight, encodeBf16Bits, encodeWeight, type WeightFormat } from "../engine/weight-formats.ts";
+import { bytesOf, encodeBf16Bits, encodeWeight, type WeightFormat } from "../engine/weight-formats.ts";
+import { narrowBf16 } from "./formats/narrow.ts";
 import { elementsOf, readRows, type StoredFormat, storedFormats } from "./formats/weight-source.ts";
 import type { PlacedArray } from "./pretrained-places.ts";
 
@@ -36,18 +37,21 @@ export function readBytes(array: PlacedArray, format: WeightFormat): Uint8Array 
 
 function matrixInFormat(array: PlacedArray, expert: number, format: WeightFormat): Uint8Array {
   const axes = array.shape.slice(-2);
-  if (array.format === format && format !== "bf16") return matrixBytes(array, expert);
-  if (array.format === "bf16" && format === "bf16")
-    return encodeBf16Bits(new Uint16Array(matrixBytes(array, expert).slice().buffer), axes);
+  if (format === "bf16") return encodeBf16Bits(matrixBits(array, expert), axes);
+  if (format === array.format) return matrixBytes(array, expert);
   return encodeWeight(format as Parameters<typeof encodeWeight>[0], matrixValues(array, expert), axes);
+}
+
+/** bf16 words: those stored, or the nearest. */
+function matrixBits(array: PlacedArray, expert: number): Uint16Array {
+  if (array.format !== "bf16") return narrowBf16(matrixValues(array, expert));
+  // A copy, since words may lie at odd bytes of the file.
+  return new Uint16Array(matrixBytes(array, expert).slice().buffer);
 }
 
 function matrixValues(array: PlacedArray, expert: number): Float32Array {
   const bytes = matrixBytes(array, expert);
-  const shape = array.shape.slice(-2);
-  const { format, tensors } = array;
-  if (format.startsWith("q")) return decodeWeight(format as WeightFormat, bytes, shape);
-  return readRows({ ...tensors[0], shape, bytes: () => bytes });
+  return readRows({ ...array.tensors[0], shape: array.shape.slice(-2), bytes: () => bytes });
 }
 
 /**

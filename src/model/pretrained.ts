@@ -111,15 +111,17 @@ function loadFrozen(
 }
 
 function loadTrained(device: Device, config: DecoderConfig, arrays: readonly PlacedArray[]): Policy {
-  const placed = new Map(arrays.map((array) => [array.name, array]));
-  const definitions = decoderParameters(config, new Rng(0, 0)).map((definition) => ({
-    ...definition,
-    initialize: (values: Float32Array) => {
-      const array = placed.get(definition.name)!;
-      values.set(readValues(array));
-      for (const tensor of array.tensors) tensor.release();
-    },
-  }));
+  // Not by the definitions' own starting values: those are made for all arrays at once.
+  const definitions = decoderParameters(config, new Rng(0, 0)).map((one) => ({ ...one, initialize: () => {} }));
   const parameters = new Parameters(device, definitions, { trained: true });
-  return wholePolicy(device, config, parameters);
+  try {
+    for (const array of arrays) {
+      device.write(parameters.get(array.name).buffer, readValues(array));
+      for (const tensor of array.tensors) tensor.release();
+    }
+    return wholePolicy(device, config, parameters);
+  } catch (error) {
+    parameters.close();
+    throw error;
+  }
 }
