@@ -3,8 +3,9 @@ import { Rng } from "../base/rng.ts";
 import type { Device } from "../engine/device.ts";
 import { openDevice } from "../engine/registry.ts";
 import { Tape } from "../engine/tape.ts";
+import type { LoraOptions } from "./adapter.ts";
 import { type DecoderConfig, mathFormer } from "./config.ts";
-import { attachLora, type LoraOptions } from "./lora.ts";
+import { attachLora } from "./lora.ts";
 import { packSequences, uploadRows } from "./packed-batch.ts";
 import { createPolicy, entryLogps, type Policy } from "./policy.ts";
 

@@ -1,5 +1,5 @@
 import { CheckpointError } from "../base/errors.ts";
-import type { AdapterModule } from "./lora.ts";
+import type { AdapterModule } from "./adapter.ts";
 
 /** Where transformers keeps our modules within a layer; those of mixtures differ by model type. */
 const projections: Record<string, string> = {

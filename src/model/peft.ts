@@ -1,9 +1,10 @@
 import { join } from "node:path";
 import { writeFileAtomic } from "../base/atomic-file.ts";
 import { CheckpointError, ConfigError } from "../base/errors.ts";
+import { type AdapterModule, adapterModules, completeLora, type LoraOptions } from "./adapter.ts";
 import { readF32 } from "./checkpoint.ts";
 import { readSafetensors, type SafetensorsTensor, toFloat32, writeSafetensors } from "./formats/safetensors.ts";
-import { type AdapterModule, adapterModules, attachModules, completeLora, type LoraOptions } from "./lora.ts";
+import { attachModules } from "./lora.ts";
 import { type PeftConfig, readPeftConfig } from "./peft-config.ts";
 import { fromPeft, type PeftTensor, peftTensors, toPeft } from "./peft-names.ts";
 import type { Policy } from "./policy.ts";

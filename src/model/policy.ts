@@ -5,11 +5,11 @@ import { type TokenLogps, tokenLogps } from "../engine/ops/token-logps.ts";
 import { Parameters } from "../engine/parameters.ts";
 import { Scope } from "../engine/scope.ts";
 import { Tape, type Tensor } from "../engine/tape.ts";
+import type { Adapter } from "./adapter.ts";
 import type { DecoderConfig } from "./config.ts";
 import { Decoder } from "./decoder.ts";
 import { decoderParameters } from "./definitions.ts";
 import type { FrozenWeights } from "./frozen-weights.ts";
-import type { Adapter } from "./lora.ts";
 import { type PackedBatch, requireBelow, uploadRows } from "./packed-batch.ts";
 import { plainWeights, type Weights } from "./weights.ts";
 
