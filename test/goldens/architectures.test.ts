@@ -57,13 +57,13 @@ describe.each(deviceOptions)("on $name", (options) => {
       expectLogits(await logitsOf(policy, [ids("tokens.0")]), golden("adapterLogits.0") as Float32Array);
 
       await backward(policy, ids("prompt"), ids("completion"));
-      const { modules, options: lora } = policy.adapter!;
+      const { modules } = policy.adapter!;
       const gradients = new Map<string, Float32Array>();
-      for (const tensor of peftTensors(modelType, modules, lora.rank).tensors) {
+      for (const tensor of peftTensors(modelType, modules).tensors) {
         const ours = [];
         for (const array of tensor.ours)
           ours.push(Float32Array.from(await device.read(policy.parameters.get(array).gradient!)));
-        gradients.set(tensor.name, toPeft(tensor, ours, lora.rank));
+        gradients.set(tensor.name, toPeft(tensor, ours));
       }
       const keys = [...tensors.keys()].filter((key) => key.startsWith("adapterGradient."));
       const wanted = keys.map((key) => [key.slice("adapterGradient.".length), golden(key) as Float32Array] as const);
