@@ -1,6 +1,6 @@
 """Writes architectures/NAME/: tiny random checkpoints of every architecture and what transformers and PEFT make of them.
 
-    python test/goldens/make-architectures.py [NAME ...]
+    python test/goldens/make-architectures.py [NAME ...] && npx biome format --write test/goldens
 
 Each directory is a checkpoint as `save_pretrained` writes it (config.json, model.safetensors in bf16) with an adapter as
 PEFT writes it (adapter/), and goldens.safetensors, computed in f32 from those files by the eager implementations:
