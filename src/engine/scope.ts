@@ -2,8 +2,9 @@ import type { Device, DeviceBuffer, DType } from "./device.ts";
 
 /** Temporaries start at multiples of this many elements: whole cache lines, and what GPUs ask of a binding's offset. */
 const alignment = 64;
-/** Elements of the first slab: 1 MiB of 4-byte elements. */
+/** Elements of the first slab: 1 MiB of 4-byte elements. Later ones are a quarter of all before them, up to 64 MiB. */
 const firstSlab = 2 ** 18;
+const largestSlab = 2 ** 24;
 
 /** A place in memory that is handed out from the front. */
 interface Place {
@@ -33,8 +34,11 @@ class Slabs {
       at.slab++;
       at.used = 0;
     }
-    if (at.slab === slabs.length)
-      slabs.push(this.device.allocate(this.dtype, Math.max(rounded, slabs.at(-1)?.length ?? firstSlab)));
+    if (at.slab === slabs.length) {
+      const before = slabs.reduce((sum, slab) => sum + slab.length, 0);
+      const next = Math.max(firstSlab, Math.min(largestSlab, Math.floor(before / 4 / alignment) * alignment));
+      slabs.push(this.device.allocate(this.dtype, Math.max(rounded, next)));
+    }
     const buffer = this.device.view(slabs[at.slab], at.used, length);
     at.used += rounded;
     at.live += rounded;

@@ -3,8 +3,8 @@ import type { DeviceBuffer } from "../device.ts";
 import type { Parameter, Tape, Tensor } from "../tape.ts";
 import { type Enqueue, enqueueLinear, enqueueLinearBackwardInput } from "./product.ts";
 
-/** Most logits held at once: 16 Mi elements (64 MiB), whatever the rows and the vocabulary. */
-const chunkElements = 2 ** 24;
+/** Most logits held at once, whatever the rows and the vocabulary: 64 MiB in a recording pass, 32 MiB in others. */
+const chunkElements = { recording: 2 ** 24, passing: 2 ** 23 };
 
 /** One log-probability and entropy per trained row, and the place to put the loss's derivatives with respect to them. */
 export interface TokenLogps {
@@ -18,12 +18,13 @@ export interface TokenLogps {
 
 /**
  * Log-probability of targets[r] and entropy, of softmax((x[r] · wᵀ + bias) / temperature), in chunks of rows: logits of shape
- * [R, V] are never kept; backward computes each chunk again.
+ * [R, V] are never kept but for the last chunk's, which backward begins with; the others it computes again.
  *
  * @param x f32 [R, D], trained rows only
  * @param weight [V, D]; in another format than f32 it is frozen
  * @param bias f32 [V]
  * @param targets i32 [R]
+ * @param mostLogits held at once, default 64 MiB when recording and 32 MiB when not
  * @param known logps and entropies that are known already (recorded by the sampler), so that forward is skipped
  */
 export function tokenLogps(
@@ -35,12 +36,14 @@ export function tokenLogps(
     targets,
     temperature,
     known = null,
+    mostLogits = tape.recording ? chunkElements.recording : chunkElements.passing,
   }: {
     weight: Parameter;
     bias?: Parameter | null;
     targets: DeviceBuffer;
     temperature: number;
     known?: { logps: DeviceBuffer; entropies: DeviceBuffer } | null;
+    mostLogits?: number;
   },
 ): TokenLogps {
   const { rows, width: inner } = x;
@@ -49,24 +52,26 @@ export function tokenLogps(
     throw new ShapeError(`tokenLogps: ${rows} rows need as many targets, got ${targets.length}`);
   const { device, scope } = tape;
   const enqueue: Enqueue = (kernel, args) => device.enqueue(kernel, args);
-  const chunkRows = Math.max(1, Math.min(rows, Math.floor(chunkElements / vocabulary)));
+  const mostRows = Math.max(1, Math.floor(mostLogits / vocabulary));
+  // Of equal length: a chunk of a few rows would read the whole weight for them.
+  const chunkRows = Math.max(1, Math.ceil(rows / Math.max(1, Math.ceil(rows / mostRows))));
+  const chunks = Math.ceil(rows / chunkRows);
   const logps = known?.logps ?? scope.temporary("f32", rows);
   const entropies = known?.entropies ?? scope.temporary("f32", rows);
   const inverseTemperature = 1 / temperature;
 
-  /** Calls `body` with what cuts a chunk out of an array of rows, the chunk's rows, and memory for its logits. */
-  const eachChunk = (
-    body: (part: (buffer: DeviceBuffer, width: number) => DeviceBuffer, rows: number, logits: DeviceBuffer) => void,
+  const mark = scope.mark();
+  const logits = scope.stacked(chunkRows * vocabulary);
+  /** Calls `body` for chunk i with what cuts it out of an array of rows, and its rows. */
+  const inChunk = (
+    i: number,
+    body: (part: (buffer: DeviceBuffer, width: number) => DeviceBuffer, rows: number) => void,
   ) => {
-    const mark = scope.mark();
-    const logits = scope.stacked(chunkRows * vocabulary);
-    for (let start = 0; start < rows; start += chunkRows) {
-      const count = Math.min(chunkRows, rows - start);
-      body((buffer, width) => device.view(buffer, start * width, count * width), count, logits);
-    }
-    scope.release(mark);
+    const start = i * chunkRows;
+    const count = Math.min(chunkRows, rows - start);
+    body((buffer, width) => device.view(buffer, start * width, count * width), count);
   };
-  const computeLogits = (xPart: DeviceBuffer, count: number, logits: DeviceBuffer) =>
+  const computeLogits = (xPart: DeviceBuffer, count: number) =>
     enqueueLinear(enqueue, weight, {
       x: xPart,
       bias: bias?.buffer ?? null,
@@ -77,9 +82,9 @@ export function tokenLogps(
       outer: vocabulary,
     });
 
-  if (!known)
-    eachChunk((part, count, logits) => {
-      computeLogits(part(x.buffer, inner), count, logits);
+  for (let i = 0; !known && i < chunks; i++)
+    inChunk(i, (part, count) => {
+      computeLogits(part(x.buffer, inner), count);
       device.enqueue("tokenLogps", {
         logits,
         targets: part(targets, 1),
@@ -92,13 +97,14 @@ export function tokenLogps(
     });
 
   let derivatives: { dLogps: DeviceBuffer; dEntropies: DeviceBuffer } | null = null;
-  tape.push(() => {
-    if (!derivatives) return;
-    const { dLogps, dEntropies } = derivatives;
-    const { gradient, fresh } = tape.claim(x);
-    eachChunk((part, count, logits) => {
+  const backChunk = (
+    i: number,
+    { dLogps, dEntropies }: NonNullable<typeof derivatives>,
+    { gradient, fresh }: ReturnType<Tape["claim"]>,
+  ) =>
+    inChunk(i, (part, count) => {
       const xPart = part(x.buffer, inner);
-      computeLogits(xPart, count, logits);
+      if (known || i + 1 < chunks) computeLogits(xPart, count);
       device.enqueue("tokenLogpsBackward", {
         logits,
         targets: part(targets, 1),
@@ -129,6 +135,13 @@ export function tokenLogps(
         accumulate: fresh ? 0 : 1,
       });
     });
+  if (!tape.recording) scope.release(mark);
+  tape.push(() => {
+    if (derivatives) {
+      const claimed = tape.claim(x);
+      for (let i = chunks - 1; i >= 0; i--) backChunk(i, derivatives, claimed);
+    }
+    scope.release(mark);
   });
 
   return {
