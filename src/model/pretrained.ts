@@ -62,7 +62,11 @@ export function loadPretrained(
     const arrays = placeArrays(pretrained);
     const config = withContext(pretrained.config, context);
     const policy = trained ? loadTrained(device, config, arrays) : loadFrozen(device, config, arrays, frozen);
-    return { policy, modelType: architecture.modelType, notes: pretrained.notes };
+    const bounded = context === undefined && config.maxPositions < pretrained.config.maxPositions;
+    const notes = bounded
+      ? [...pretrained.notes, `sequences up to ${MOST_POSITIONS} tokens unless a longer context is asked for`]
+      : pretrained.notes;
+    return { policy, modelType: architecture.modelType, notes };
   } finally {
     source.close();
   }

@@ -27,8 +27,8 @@ export const phiMoe: Architecture = {
     lm_head_bias: config.outputBias,
     num_local_experts: config.experts,
     num_experts_per_tok: config.activeExperts,
-    router_jitter_noise: config.routerJitter,
-    input_jitter_noise: 0,
+    // transformers 5 takes no whole number for it, and JSON has no other zero.
+    router_jitter_noise: config.routerJitter || Number.MIN_VALUE,
     sliding_window: null,
   }),
   places: (name, config) => storedPlaces(name, config, mixtures),
