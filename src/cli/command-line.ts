@@ -4,6 +4,7 @@ import { benchCommand } from "./commands/bench.ts";
 import { chatCommand } from "./commands/chat.ts";
 import { doctorCommand } from "./commands/doctor.ts";
 import { evalCommand } from "./commands/eval.ts";
+import { exportCommand } from "./commands/export.ts";
 import { generateCommand } from "./commands/generate.ts";
 import { pretrainCommand } from "./commands/pretrain.ts";
 import { reportCommand } from "./commands/report.ts";
@@ -30,6 +31,7 @@ function makeProgram(): Command {
     chatCommand,
     generateCommand,
     scoreCommand,
+    exportCommand,
     reportCommand,
     doctorCommand,
     benchCommand,

@@ -1,38 +1,24 @@
 import { openTextModel, type TextModel } from "../pipeline/text-model.ts";
-import { ProgressLine } from "./progress-line.ts";
-import { StepClock } from "./step-clock.ts";
+import { DownloadLine } from "./download-line.ts";
+import type { Output } from "./output.ts";
 import { type TextModelFlags, textModelOptions } from "./text-flags.ts";
 
-const megabyte = 1e6;
-
 /**
- * Opens the model that `--model` and `--adapter` name; a download is shown while it goes on.
+ * Opens the model that `--model` and `--adapter` name; a download is shown while it goes on, and what is odd is said.
  *
- * @throws CheckpointError, DeviceError as `openTextModel`
+ * @throws CheckpointError, ConfigError, DeviceError as `openTextModel`
  */
-export async function openNamedModel(flags: TextModelFlags): Promise<TextModel> {
-  const clock = new StepClock();
-  let at = { step: 0, totalSteps: 0, file: "" };
-  const line = new ProgressLine(
-    () => ({
-      stage: `fetching ${at.file}, MB`,
-      step: at.step,
-      totalSteps: at.totalSteps,
-      values: {},
-      secondsLeft: clock.secondsLeft(at.totalSteps, performance.now()),
-    }),
-    { exclusive: false },
-  );
+export async function openNamedModel(flags: TextModelFlags, output: Output): Promise<TextModel> {
+  const download = new DownloadLine();
+  let model: TextModel;
   try {
-    return await openTextModel(flags.model, {
+    model = await openTextModel(flags.model, {
       ...textModelOptions(flags),
-      onDownload({ file, doneBytes, totalBytes }) {
-        at = { step: doneBytes / megabyte, totalSteps: Math.ceil(totalBytes / megabyte), file };
-        clock.mark(at.step, performance.now());
-        line.changed();
-      },
+      onDownload: (progress) => download.advance(progress),
     });
   } finally {
-    line.clear();
+    download.clear();
   }
+  for (const note of model.notes) output.say(output.remarkStyle.dim(note));
+  return model;
 }

@@ -1,6 +1,3 @@
-import { readdirSync } from "node:fs";
-import { join } from "node:path";
-import { fileIdentity } from "../base/file-identity.ts";
 import type { Device } from "../engine/device.ts";
 import { loadAdapter, saveAdapter } from "../model/adapter-checkpoint.ts";
 import { writeMerged } from "../model/export.ts";
@@ -9,6 +6,7 @@ import { freezePolicy, type Policy } from "../model/policy.ts";
 import { loadPretrained } from "../model/pretrained.ts";
 import type { ResolvedModel } from "../model/resolve-model.ts";
 import type { TextTokenizer } from "../prompt/text-tokenizer.ts";
+import { identityOf } from "./model-identity.ts";
 import type { ModelStore } from "./model-store.ts";
 import type { Recipe } from "./recipe.ts";
 
@@ -64,11 +62,3 @@ export function publishedModel(
 }
 
 const directoryOf = ({ kind, path }: ResolvedModel): string | null => (kind === "directory" ? path : null);
-
-/** What names a model's weights: the hub's commit, or its files' content. */
-function identityOf({ kind, path, commit }: ResolvedModel): string {
-  if (commit !== null) return commit;
-  if (kind === "gguf") return fileIdentity([path]);
-  const files = readdirSync(path).filter((name) => name.endsWith(".safetensors"));
-  return fileIdentity(files.sort().map((name) => join(path, name)));
-}

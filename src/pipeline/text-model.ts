@@ -1,17 +1,19 @@
 import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { CheckpointError } from "../base/errors.ts";
-import type { HubProgress } from "../base/hub/snapshot.ts";
+import type { HubOptions, HubProgress } from "../base/hub/snapshot.ts";
 import { type DeviceOptions, openDevice } from "../engine/registry.ts";
 import { readAdapterManifest } from "../model/adapter-checkpoint.ts";
 import { openGguf } from "../model/formats/gguf.ts";
 import { attachPeft } from "../model/peft.ts";
 import { closePolicy, type Policy } from "../model/policy.ts";
 import { loadPretrained, type PretrainedOptions } from "../model/pretrained.ts";
+import { readConfigFile } from "../model/pretrained-source.ts";
 import { type ResolvedModel, resolveModel } from "../model/resolve-model.ts";
 import { tokenizerFromGguf } from "../prompt/gguf-tokenizer.ts";
 import { openTokenizer, type TextTokenizer } from "../prompt/text-tokenizer.ts";
-import { newestCheckpoint, runExists } from "../runs/run-reader.ts";
+import { modelDirectory } from "./model-directory.ts";
+import { identityOf } from "./model-identity.ts";
 
 /** How a published model is opened. */
 export interface TextModelOptions {
@@ -30,10 +32,16 @@ export interface TextModelOptions {
 export interface TextModel {
   policy: Policy;
   tokenizer: TextTokenizer;
-  /** Where its files are. */
+  /** Directory, file or hub id of the base, as it was named. */
+  base: string;
+  /** `model_type` of the base. */
+  modelType: string;
+  /** Where the base's files are. */
   resolved: ResolvedModel;
   /** The adapter's directory; null without one. */
   adapter: string | null;
+  /** What a user should know of how it was read. */
+  notes: readonly string[];
   /** Gives memory and threads back. */
   close(): void;
 }
@@ -47,20 +55,29 @@ export interface TextModel {
 export async function openTextModel(reference: string, options: TextModelOptions): Promise<TextModel> {
   const { adapter = null, weights = "stored", context, onDownload } = options;
   const own = adapter === null ? adapterOf(reference) : null;
-  const directory = own ?? (adapter === null ? null : finalOf(adapter));
-  const resolved = await resolveModel(own === null ? finalOf(reference) : readAdapterManifest(own).base.from, {
-    onProgress: onDownload,
-  });
+  const directory = own ?? (adapter === null ? null : modelDirectory(adapter));
+  const base = own === null ? modelDirectory(reference) : readAdapterManifest(own).base.from;
+  refuseArithmetic(base);
+  const resolved = await resolveBase(base, own, { onProgress: onDownload });
   const tokenizer = tokenizerOf(resolved);
   const device = openDevice(options.device);
   try {
-    const { policy: base, modelType } = await loadPretrained(device, resolved, { frozen: weights, context });
-    const policy = directory === null ? base : attachPeft(base, directory, { modelType, trained: false });
+    const { policy: bare, modelType, notes } = loadPretrained(device, resolved, { frozen: weights, context });
+    const policy = directory === null ? bare : attachPeft(bare, directory, { modelType, trained: false });
     const close = () => {
       closePolicy(policy);
       device.close();
     };
-    return { policy, tokenizer, resolved, adapter: directory, close };
+    return {
+      policy,
+      tokenizer,
+      base,
+      modelType,
+      resolved,
+      adapter: directory,
+      notes: [...notes, ...(directory === null ? [] : remarksOnBase(directory, resolved))],
+      close,
+    };
   } catch (error) {
     device.close();
     throw error;
@@ -77,19 +94,45 @@ export function tokenizerOf({ kind, path }: ResolvedModel): TextTokenizer {
 
 /** The directory of the adapter that a reference names by itself; null when it names no adapter. */
 function adapterOf(reference: string): string | null {
-  const directory = finalOf(reference);
-  return existsSync(join(directory, "adapter_config.json")) && existsSync(join(directory, "config.json"))
-    ? directory
-    : null;
+  const directory = modelDirectory(reference);
+  if (!existsSync(join(directory, "adapter_config.json"))) return null;
+  if (existsSync(join(directory, "config.json"))) return directory;
+  throw new CheckpointError(
+    `${directory}: expected a model, this is an adapter that does not say where its base is; give the base as --model and ` +
+      "this as --adapter",
+  );
 }
 
-/** A run's final model in the place of the run's directory; anything else as it is. */
-function finalOf(reference: string): string {
-  if (!runExists(reference)) return reference;
-  const final = join(reference, "final");
-  if (existsSync(final)) return final;
-  const newest = newestCheckpoint(reference);
+/** `resolveModel`, for which a run's own adapter may name the base by a path that holds no longer, or not from here. */
+async function resolveBase(base: string, adapter: string | null, options: HubOptions): Promise<ResolvedModel> {
+  try {
+    return await resolveModel(base, options);
+  } catch (error) {
+    if (adapter === null || !(error instanceof CheckpointError)) throw error;
+    throw new CheckpointError(
+      `${adapter}: its base was not found: ${error.message}; give the base as --model and this as --adapter`,
+      { cause: error },
+    );
+  }
+}
+
+/** @throws CheckpointError for a model that writes arithmetic in tokens of its own, and has no words */
+function refuseArithmetic(directory: string): void {
+  const path = join(directory, "config.json");
+  if (!existsSync(path) || !/^reckon-\d/.test(String(readConfigFile(path).format))) return;
   throw new CheckpointError(
-    `${reference}: expected a finished run, this one is not; ${newest ? `its newest checkpoint is ${newest}` : "it has no checkpoint yet"}`,
+    `${directory}: expected a language model, this one was made by reckon for arithmetic alone, in tokens that no other ` +
+      "program has; use reckon sample and reckon eval",
   );
+}
+
+/** What is odd about a base under an adapter that knows which one it was trained on; empty when nothing is. */
+function remarksOnBase(adapter: string, resolved: ResolvedModel): string[] {
+  if (!existsSync(join(adapter, "config.json"))) return [];
+  const { from, identity } = readAdapterManifest(adapter).base;
+  if (identity === null || identity === identityOf(resolved)) return [];
+  return [
+    `the adapter was trained on ${from}, and the weights at ${resolved.path} are others: right only where they are the ` +
+      "same model in another format",
+  ];
 }

@@ -37,7 +37,7 @@ export function chatCommand(): Command {
   return command.action(async (flags: Flags) => {
     const output = new Output(flags);
     const results = output.json ? process.stderr : process.stdout;
-    const model = await openNamedModel(flags);
+    const model = await openNamedModel(flags, output);
     const { policy, tokenizer } = model;
     const conversation = new Conversation(policy);
     const opening: ChatMessage[] = flags.system === undefined ? [] : [{ role: "system", content: flags.system }];

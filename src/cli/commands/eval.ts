@@ -2,10 +2,10 @@ import { writeFileSync } from "node:fs";
 import { Command, Option } from "commander";
 import { evaluate } from "../../eval/evaluate.ts";
 import { measuredRecord } from "../../pipeline/attempt-record.ts";
+import { modelDirectory } from "../../pipeline/model-directory.ts";
 import { openModel } from "../../pipeline/open-model.ts";
 import { stageTable } from "../../report/table.ts";
 import { greedy } from "../../rollout/sampling.ts";
-import { modelDirectory } from "../model-directory.ts";
 import {
   addDevice,
   addExamples,

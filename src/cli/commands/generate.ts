@@ -60,7 +60,7 @@ export function generateCommand(): Command {
       throw new UsageError("--samples: at temperature 0 all completions are the same; give --temperature, e.g. 1");
     const output = new Output(flags);
     const rows = readPrompts(flags.prompts);
-    const model = await openNamedModel(flags);
+    const model = await openNamedModel(flags, output);
     const { policy, tokenizer } = model;
     const prompts = rows.map((row) => promptIds(row, tokenizer, { chat }));
     const began = performance.now();

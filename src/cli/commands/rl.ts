@@ -3,9 +3,9 @@ import { join } from "node:path";
 import { Command } from "commander";
 import { parseConfig } from "../../base/config.ts";
 import { readModelManifest } from "../../model/checkpoint.ts";
+import { modelDirectory } from "../../pipeline/model-directory.ts";
 import { type Recipe, recipeSchema } from "../../pipeline/recipe.ts";
 import { UsageError } from "../failure.ts";
-import { modelDirectory } from "../model-directory.ts";
 import {
   addExamples,
   addRunOptions,

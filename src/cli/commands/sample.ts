@@ -1,11 +1,11 @@
 import { writeFileSync } from "node:fs";
 import { Command } from "commander";
+import { modelDirectory } from "../../pipeline/model-directory.ts";
 import { openModel } from "../../pipeline/open-model.ts";
 import { type AnsweredQuestion, sampleModel } from "../../pipeline/sample-model.ts";
 import { formatSample } from "../../report/sample.ts";
 import { splitCompletion } from "../../report/steps.ts";
 import { UsageError } from "../failure.ts";
-import { modelDirectory } from "../model-directory.ts";
 import {
   addDevice,
   addExamples,

@@ -32,7 +32,7 @@ export function scoreCommand(): Command {
   return command.action(async (flags: Flags) => {
     const output = new Output(flags);
     const rows = readTexts(flags.file);
-    const model = await openNamedModel(flags);
+    const model = await openNamedModel(flags, output);
     const { policy, tokenizer } = model;
     const { before, after } = tokenizer.framing;
     const sequences = rows.map((row) =>
