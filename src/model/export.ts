@@ -24,6 +24,8 @@ export interface ExportOptions {
   baseName: string;
   /** Directory of the base, whose config.json and tokenizer files go along; null: it is a single file. */
   baseDirectory: string | null;
+  /** Texts of tokenizer files by name, where the base is a single file. */
+  files?: Readonly<Record<string, string>> | null;
   /** How a full checkpoint's weights are written; default bf16. */
   dtype?: PublishedFormat;
 }
@@ -106,7 +108,7 @@ async function writeAdapter(policy: Policy, dir: string, { modelType, baseName }
 export async function writeMerged(
   policy: Policy,
   dir: string,
-  { modelType, baseDirectory, dtype = "BF16" }: Pick<ExportOptions, "modelType" | "baseDirectory" | "dtype">,
+  { modelType, baseDirectory, files, dtype = "BF16" }: Omit<ExportOptions, "form" | "baseName">,
 ): Promise<string[]> {
   const { config } = policy;
   const architecture = architectureOf(modelType, dir);
@@ -134,7 +136,10 @@ export async function writeMerged(
         ...architecture.writeConfig(config),
       });
   writeFileAtomic(join(dir, "config.json"), withDtype(text, dtype));
-  if (baseDirectory === null) return ["no tokenizer files were written: the base is a single file, without any"];
+  if (baseDirectory === null) {
+    for (const [name, content] of Object.entries(files ?? {})) writeFileAtomic(join(dir, name), content);
+    return files ? [] : ["no tokenizer files were written: the base is a single file, whose tokenizer has none"];
+  }
   for (const name of textFiles)
     if (existsSync(join(baseDirectory, name))) copyFileSync(join(baseDirectory, name), join(dir, name));
   return [];

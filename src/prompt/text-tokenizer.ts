@@ -130,7 +130,7 @@ export class PipelineTokenizer implements TextTokenizer {
   private readonly templates = new Map<string, ChatTemplate>();
 
   /** @throws CheckpointError when the description is broken or names no end token */
-  constructor(private readonly parts: TokenizerParts) {
+  constructor(readonly parts: TokenizerParts) {
     this.pipeline = new TokenizerPipeline(parts.json, parts.file);
     this.vocabularySize = this.pipeline.vocabularySize;
     for (const id of parts.stopIds) this.known(id, "an end token");
