@@ -6,6 +6,7 @@ import { freezePolicy, type Policy } from "../model/policy.ts";
 import { loadPretrained } from "../model/pretrained.ts";
 import type { ResolvedModel } from "../model/resolve-model.ts";
 import type { TextTokenizer } from "../prompt/text-tokenizer.ts";
+import { tokenizerFiles } from "../prompt/tokenizer-files.ts";
 import { identityOf } from "./model-identity.ts";
 import type { ModelStore } from "./model-store.ts";
 import type { Recipe } from "./recipe.ts";
@@ -56,7 +57,10 @@ export function publishedModel(
     },
     async save(dir, policy) {
       if (lora) await saveAdapter(dir, policy, { base: { from, identity, modelType }, task });
-      else await writeMerged(policy, dir, { modelType, baseDirectory: directoryOf(resolved), dtype: "F32" });
+      else {
+        const files = tokenizerFiles(tokenizer);
+        await writeMerged(policy, dir, { modelType, baseDirectory: directoryOf(resolved), files, dtype: "F32" });
+      }
     },
   };
 }

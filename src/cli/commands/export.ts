@@ -1,5 +1,6 @@
 import { Command, Option } from "commander";
 import { type ExportReport, exportModel } from "../../model/export.ts";
+import { tokenizerFiles } from "../../prompt/tokenizer-files.ts";
 import { formatValue } from "../../report/format.ts";
 import { UsageError } from "../failure.ts";
 import { openNamedModel } from "../open-text-model.ts";
@@ -58,6 +59,7 @@ export function exportCommand(): Command {
         modelType: model.modelType,
         baseName: model.base,
         baseDirectory: model.resolved.kind === "directory" ? model.resolved.path : null,
+        files: tokenizerFiles(model.tokenizer),
         dtype: dtypes[dtype ?? "bf16"],
       });
     } finally {
