@@ -57,15 +57,15 @@ export class Parameters {
       };
     });
     this.byName = new Map(this.entries.map((entry) => [entry.name, entry]));
-    const start = new Float32Array(length);
-    const mask = new Float32Array(length);
+    // Array by array: the host never holds more than one of them.
     definitions.forEach(({ shape, initialize, decays }, i) => {
-      const end = offsets[i] + sizeOf(shape);
-      initialize(start.subarray(offsets[i], end));
-      if (decays) mask.fill(1, offsets[i], end);
+      const start = new Float32Array(sizeOf(shape));
+      initialize(start);
+      device.write(this.entries[i].buffer, start);
+      if (!this.decay || !decays) return;
+      const count = start.length;
+      device.enqueue("fill", { out: device.view(this.decay, offsets[i], count), count, value: 1 });
     });
-    device.write(this.values, start);
-    if (this.decay) device.write(this.decay, mask);
   }
 
   /** @throws ShapeError when there is no such array */

@@ -6,6 +6,7 @@ import { MAX_THREADS, openNativeDevice } from "./devices/native/index.ts";
 import { chooseLevel, choosePrecision } from "./devices/native/levels.ts";
 import { openReferenceDevice } from "./devices/reference/device.ts";
 
+export { CountingDevice, type HeldBytes } from "./devices/counting/device.ts";
 export { type MappedFile, mapFile } from "./devices/native/mapped-file.ts";
 export { MAX_THREADS };
 

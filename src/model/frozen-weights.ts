@@ -1,7 +1,7 @@
 import { ShapeError } from "../base/errors.ts";
 import type { Device } from "../engine/device.ts";
 import type { Parameter } from "../engine/tape.ts";
-import type { WeightFormat } from "../engine/weight-formats.ts";
+import { bytesOf, type WeightFormat } from "../engine/weight-formats.ts";
 import type { Weights } from "./weights.ts";
 
 /**
@@ -25,16 +25,28 @@ export class FrozenWeights implements Weights {
    * @throws DeviceError when there is not enough memory
    */
   add(name: string, shape: readonly number[], format: "f32" | WeightFormat, data: Float32Array | Uint8Array): void {
-    if (this.arrays.has(name)) throw new ShapeError(`weights: ${name} is there already; add each array once`);
     const expected = shape.reduce((product, axis) => product * axis, 1);
     if ((format === "f32") !== data instanceof Float32Array || (format === "f32" && data.length !== expected))
       throw new ShapeError(
         `weights: ${name} [${shape}] in ${format}: expected ${format === "f32" ? `${expected} f32 values` : "the format's bytes"}, ` +
           `got a ${data.constructor.name} of ${data.length}`,
       );
-    const buffer = this.device.allocate(format === "f32" ? "f32" : "u8", data.length);
-    this.device.write(buffer, data);
-    this.arrays.set(name, { name, shape: [...shape], buffer, gradient: null, format });
+    this.device.write(this.reserve(name, shape, format).buffer, data);
+  }
+
+  /**
+   * Takes memory for one array and leaves its contents to the caller.
+   *
+   * @throws ShapeError when the name is taken or the shape cannot be held in the format; DeviceError as `add`
+   */
+  reserve(name: string, shape: readonly number[], format: "f32" | WeightFormat): Parameter {
+    if (this.arrays.has(name)) throw new ShapeError(`weights: ${name} is there already; add each array once`);
+    const elements = shape.reduce((product, axis) => product * axis, 1);
+    const buffer =
+      format === "f32" ? this.device.allocate("f32", elements) : this.device.allocate("u8", bytesOf(format, shape));
+    const array: Parameter = { name, shape: [...shape], buffer, gradient: null, format };
+    this.arrays.set(name, array);
+    return array;
   }
 
   /** All arrays, in the order they were added. */

@@ -1,0 +1,162 @@
+import { CountingDevice, type HeldBytes } from "../engine/registry.ts";
+import { packedRows } from "../model/packed-batch.ts";
+import type { Policy } from "../model/policy.ts";
+import type { Demonstration, Prompt } from "../records/problem.ts";
+import type { Grading } from "../rollout/attempts.ts";
+import { sampleAttempts } from "../rollout/rollout.ts";
+import type { SamplingOptions } from "../rollout/sampling.ts";
+import { AdamW } from "../update/adamw.ts";
+import { countedPolicy, countedReference, type ModelPlan } from "./counted-policy.ts";
+import { EpochOrder } from "./epoch-order.ts";
+import { trainGrpo } from "./grpo.ts";
+import type { GrpoTrainingOptions } from "./grpo-options.ts";
+import { fillMicroBatches } from "./micro-batches.ts";
+import { type SupervisedOptions, trainSupervised } from "./supervised.ts";
+
+/** What a stage trains with; all of it as the loops are told. */
+export type TrainingPlan =
+  | { kind: "supervised"; demonstrations: readonly Demonstration[]; options: SupervisedOptions }
+  | { kind: "grpo"; prompts: readonly Prompt[]; options: GrpoTrainingOptions; reference: boolean };
+
+/** A stage of a run: its training, if it trains, and the prompts it is measured on, one attempt each. */
+export interface StagePlan {
+  training: TrainingPlan | null;
+  measured: readonly Prompt[];
+  sampling: SamplingOptions;
+}
+
+/** Memory at the moment a stage needs most of it. */
+export interface StageMemory {
+  /** Bytes by purpose, largest first; see `purposes`, and `packed`, `scratch` and `saving`. */
+  parts: { purpose: string; bytes: number }[];
+  bytes: number;
+}
+
+/**
+ * What a stage will hold on the native device, beside the process itself. Its heaviest step and the beginning of its
+ * measurement are run, as they will be run, on a device that counts and computes nothing; attempts all grow to their longest.
+ *
+ * @param device threads and precision of the device that is meant
+ */
+export async function estimateStage(
+  model: ModelPlan,
+  { training, measured, sampling }: StagePlan,
+  info: { threads: number; precision: "f32" | "bf16" | "f64" },
+): Promise<StageMemory> {
+  const device = new CountingDevice(info);
+  const policy = countedPolicy(device, model);
+  let saving = 0;
+  if (training) {
+    // Both moments are copied to the host while they are saved.
+    saving = 2 * 4 * policy.parameters.length;
+    const optimizer = new AdamW(policy.parameters);
+    await runHeaviestStep(device, policy, optimizer, training);
+    optimizer.close();
+  }
+  if (measured.length > 0) await beginMeasuring(policy, measured, sampling);
+  return stageMemory({ ...device.heldAtPeak, ...(saving > 0 && { saving }) });
+}
+
+function stageMemory(held: HeldBytes): StageMemory {
+  const parts = Object.entries(held)
+    .map(([purpose, bytes]) => ({ purpose, bytes }))
+    .filter(({ bytes }) => bytes > 0)
+    .sort((a, b) => b.bytes - a.bytes);
+  return { parts, bytes: parts.reduce((sum, { bytes }) => sum + bytes, 0) };
+}
+
+/** Ends nothing: attempts grow to their longest. */
+const endless: Grading = { eosId: [], decode: () => "", grade: () => ({ correct: 0 }), extract: () => null };
+
+async function runHeaviestStep(
+  device: CountingDevice,
+  policy: Policy,
+  optimizer: AdamW,
+  plan: TrainingPlan,
+): Promise<void> {
+  const step = heaviestStep(plan);
+  const only = { ...plan.options.schedule, totalSteps: step + 1 };
+  const run = { policy, optimizer, firstStep: step };
+  const stop = async () => "stop" as const;
+  if (plan.kind === "supervised")
+    return trainSupervised(run, plan.demonstrations, { ...plan.options, schedule: only }, stop);
+  const { prompts, options } = plan;
+  const reference = plan.reference ? countedReference(device, policy) : null;
+  return trainGrpo(
+    { ...run, reference },
+    prompts,
+    endless,
+    {
+      ...options,
+      schedule: only,
+      sampling: { ...options.sampling, stopStrings: [], stopTokens: [] },
+      rewardWeights: { correct: 1 },
+      // Every group teaches something, so that every one is in the update.
+      advantages: (rewards_PG) => rewards_PG.map((rewards) => rewards.map(() => 1)),
+    },
+    stop,
+  );
+}
+
+/** The step whose largest pass has the most rows; of several the first. */
+function heaviestStep(plan: TrainingPlan): number {
+  const { totalSteps } = plan.options.schedule;
+  const { seed = 0 } = plan.options;
+  if (plan.kind === "grpo") {
+    const { promptsPerStep = 32 } = plan.options;
+    const order = new EpochOrder(plan.prompts, [seed, 3]);
+    return largest(totalSteps, (step) =>
+      order.at(step, promptsPerStep).reduce((rows, { tokens }) => rows + tokens.length, 0),
+    );
+  }
+  const { batchSize = 64, microBatchTokens = 8192 } = plan.options;
+  const order = new EpochOrder(plan.demonstrations, [seed, 2]);
+  return largest(totalSteps, (step) => {
+    const sequences = order
+      .at(step, batchSize)
+      .map(({ prompt, completion }) => ({ prompt: prompt.tokens, completions: [completion] }));
+    const rows = (begin: number, end: number) =>
+      sequences.slice(begin, end).reduce((sum, sequence) => sum + packedRows(sequence), 0);
+    return Math.max(...fillMicroBatches(sequences, microBatchTokens).map(([begin, end]) => rows(begin, end)));
+  });
+}
+
+function largest(count: number, weigh: (i: number) => number): number {
+  let best = 0;
+  let most = Number.NEGATIVE_INFINITY;
+  for (let i = 0; i < count; i++) {
+    const weight = weigh(i);
+    if (weight > most) [best, most] = [i, weight];
+  }
+  return best;
+}
+
+/** Thrown out of sampling when no further attempts come under way. */
+class Steady extends Error {}
+
+/** Samples until as many attempts are under way as will be: from there on pieces are alike. */
+async function beginMeasuring(policy: Policy, prompts: readonly Prompt[], sampling: SamplingOptions): Promise<void> {
+  let tokens = 0;
+  let underway = 0;
+  try {
+    await sampleAttempts(
+      policy,
+      prompts.map((prompt) => prompt.tokens),
+      {
+        ...sampling,
+        stopStrings: [],
+        stopTokens: [],
+        eosId: [],
+        keepExperts: false,
+        onProgress: (at) => {
+          const now = at.tokens - tokens;
+          if (now <= underway) throw new Steady();
+          tokens = at.tokens;
+          underway = now;
+        },
+      },
+    );
+  } catch (error) {
+    if (!(error instanceof Steady)) throw error;
+  }
+}
