@@ -36,6 +36,7 @@ export { type GrpoOptions, grpoLoss } from "./loss/grpo.ts";
 export { supervisedLoss } from "./loss/supervised.ts";
 export type { Loss, LossNormalizer, LossResult, TokenBatch } from "./loss/token-batch.ts";
 // The model.
+export type { Adapter, LoraOptions } from "./model/adapter.ts";
 export { loadModel, type ModelManifest, readModelManifest, saveModel } from "./model/checkpoint.ts";
 export {
   type DecoderConfig,
@@ -44,8 +45,16 @@ export {
   mathFormer,
   mathFormerSizes,
 } from "./model/config.ts";
+export { type ExportOptions, type ExportReport, exportModel } from "./model/export.ts";
+export { FrozenWeights } from "./model/frozen-weights.ts";
+export { attachLora } from "./model/lora.ts";
 export { type PackedBatch, type PackedSequence, packSequences } from "./model/packed-batch.ts";
-export { closePolicy, createPolicy, freezePolicy, type Policy, scoreBatch } from "./model/policy.ts";
+export { attachPeft, writePeft } from "./model/peft.ts";
+export { closePolicy, createPolicy, freezePolicy, frozenPolicy, type Policy, scoreBatch } from "./model/policy.ts";
+export { loadPretrained, type Pretrained, type PretrainedOptions } from "./model/pretrained.ts";
+export { type ResolvedModel, resolveModel } from "./model/resolve-model.ts";
+export { describeTrained, GradientWatch, type TrainedModule } from "./model/trained-modules.ts";
+export type { LoraPair, Weights } from "./model/weights.ts";
 // Recipes, and the runs they leave behind.
 export { type ArithmeticTask, arithmeticGrading, arithmeticTask } from "./pipeline/arithmetic-task.ts";
 export { type OpenModel, openModel } from "./pipeline/open-model.ts";
