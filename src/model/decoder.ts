@@ -141,10 +141,10 @@ export class Decoder {
   }
 
   /** Queries or keys, normed where the model does, and turned to their positions. */
-  private turned({ tape, weights, rows }: Pass, name: string, project: () => Tensor): Tensor {
+  private turned({ tape, weights, rows }: Pass, name: string, projected: Tensor): Tensor {
     const { qkNorm, headDim, normEps: eps } = this.config;
     const table = this.rotaryTable;
-    let x = project();
+    let x = projected;
     if (qkNorm !== "none") {
       const heads = qkNorm === "head" ? x.width / headDim : 1;
       x = rmsNorm(tape, x, { gain: weights.get(`${name}Norm.weight`), eps, heads });
@@ -155,8 +155,8 @@ export class Decoder {
   private attentionBlock(pass: Pass, at: string, x: Tensor): Tensor {
     const { tape, rows } = pass;
     const normed = this.norm(pass, `${at}.attentionNorm`, x);
-    const q = this.turned(pass, `${at}.query`, () => this.project(pass, `${at}.query`, normed));
-    const keys = tape.kept(() => this.turned(pass, `${at}.key`, () => this.project(pass, `${at}.key`, normed)));
+    const q = this.turned(pass, `${at}.query`, this.project(pass, `${at}.query`, normed));
+    const keys = tape.kept(() => this.turned(pass, `${at}.key`, this.project(pass, `${at}.key`, normed)));
     const values = tape.kept(() => this.project(pass, `${at}.value`, normed));
     const mixed = attention(tape, q, {
       keys: tape.whole(keys),
