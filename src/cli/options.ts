@@ -49,6 +49,15 @@ export function addSeed(command: Command, what: string, byDefault?: number): Com
   return command.option("--seed <n>", what, wholeNumber(0, seedLimit), byDefault);
 }
 
+/** `--set`. */
+export function addSet(command: Command): Command {
+  return command.option(
+    "--set <path=value>",
+    "change a field of the recipe, e.g. stages.grpo.beta=0; may be repeated",
+    repeated,
+  );
+}
+
 /** `--device`, `--threads` and `--precision`. @param otherwise what holds when one is not given, where that is not native, auto, auto */
 export function addDevice(command: Command, otherwise?: string): Command {
   const ending = (value: string) => ` (default: ${otherwise ?? value})`;
@@ -112,10 +121,10 @@ export interface RunFlags extends DeviceFlags {
 export function addRunOptions(command: Command, name: string): Command {
   command
     .option("--name <name>", `name of the run and its directory (default: ${name})`)
-    .option("--set <path=value>", "change a field of the recipe, e.g. stages.grpo.beta=0; may be repeated", repeated)
     .option("--out <dir>", "directory that run directories are made in", "runs")
     .option("--resume", "go on with the run of this name; threads alone may change")
     .option("--overwrite", "delete a run of this name first");
+  addSet(command);
   addSeed(command, "every random number comes from it (default: the recipe's)");
   addDevice(command, "the recipe's");
   return addJson(command);

@@ -14,6 +14,7 @@ export class ProgressLine {
   readonly #bar: SingleBar | null;
   #running = false;
   #saidAt = Number.NEGATIVE_INFINITY;
+  #said = "";
 
   /**
    * @param state what to draw, asked whenever it is drawn
@@ -44,8 +45,13 @@ export class ProgressLine {
       this.#running = true;
       this.#bar.update(0);
     } else if (fresh || performance.now() - this.#saidAt >= lineEveryMs) {
+      const state = this.#state();
+      // Time left goes on by itself: that alone is no news.
+      const place = `${state.stage} ${state.step}`;
+      if (place === this.#said) return;
+      this.#said = place;
       this.#saidAt = performance.now();
-      process.stderr.write(`${formatProgress(this.#state(), logWidth)}\n`);
+      process.stderr.write(`${formatProgress(state, logWidth)}\n`);
     }
   }
 

@@ -1,7 +1,9 @@
+import type { HubProgress } from "../base/hub/snapshot.ts";
 import type { EvaluationProgress } from "../pipeline/measure-stage.ts";
 import type { RunEvent } from "../records/events.ts";
 import { formatCount, formatDuration, formatInterval, formatPaired, formatPercent } from "../report/format.ts";
 import type { ProgressState } from "../report/progress.ts";
+import { DownloadLine } from "./download-line.ts";
 import type { Output } from "./output.ts";
 import { ProgressLine } from "./progress-line.ts";
 import { StepClock } from "./step-clock.ts";
@@ -11,6 +13,7 @@ export class RunDisplay {
   readonly #output: Output;
   readonly #totals = new Map<string, number>();
   readonly #line: ProgressLine;
+  readonly #download = new DownloadLine();
   #at: Omit<ProgressState, "secondsLeft"> = { stage: "", step: 0, totalSteps: 0, values: {} };
   #clock = new StepClock();
   #resumed: string | null = null;
@@ -69,18 +72,23 @@ export class RunDisplay {
     }
   }
 
+  download(progress: HubProgress): void {
+    this.#download.advance(progress);
+  }
+
   evaluation({ stage, done, total }: EvaluationProgress): void {
     this.#advance(`measuring ${stage}`, done, total, {});
   }
 
   /** Writes a line that stays. */
   note(text: string): void {
-    this.#line.clear();
+    this.close();
     this.#output.say(text);
   }
 
   /** Leaves the terminal as it was. */
   close(): void {
+    this.#download.clear();
     this.#line.clear();
   }
 

@@ -1,4 +1,6 @@
+import { readFileSync } from "node:fs";
 import { type Command, Option } from "commander";
+import { DataError } from "../base/errors.ts";
 import type { TextModelOptions } from "../pipeline/text-model.ts";
 import type { SamplingOptions } from "../rollout/sampling.ts";
 import { type DeviceFlags, deviceOptions, number, wholeNumber } from "./options.ts";
@@ -35,6 +37,22 @@ export function addTextModel(command: Command): Command {
 export function textModelOptions(flags: TextModelFlags): Omit<TextModelOptions, "onDownload"> {
   const { adapter, weights, context } = flags;
   return { adapter, weights, context, device: deviceOptions(flags) };
+}
+
+/** `--template`. */
+export function addTemplate(command: Command): Command {
+  return command.option("--template <file>", "a Jinja chat template to use in place of the model's own");
+}
+
+/** The template that `--template` names; undefined without it. @throws DataError when it cannot be read */
+export function readTemplate({ template }: { template?: string }): string | undefined {
+  if (template === undefined) return undefined;
+  try {
+    return readFileSync(template, "utf8");
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    throw new DataError(`--template ${template}: cannot be read (${code}); check the path`, { cause: error });
+  }
 }
 
 /** How tokens are drawn. */

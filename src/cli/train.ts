@@ -51,6 +51,7 @@ async function runWithDisplay(
   const thread = startTraining(recipe, {
     ...options,
     onEvent: (event) => display.event(event),
+    onDownload: (progress) => display.download(progress),
     onEvaluation: (at) => display.evaluation(at),
   });
   const stopListening = listenForStop({

@@ -1,3 +1,4 @@
+import type { HubOptions } from "../base/hub/snapshot.ts";
 import { resolveModel } from "../model/resolve-model.ts";
 import { arithmeticModel } from "./arithmetic-model.ts";
 import { arithmeticTask } from "./arithmetic-task.ts";
@@ -17,17 +18,18 @@ export interface OpenTask {
 }
 
 /**
- * What a recipe trains on, and where its model is kept.
+ * What a recipe trains on, and where its model is kept. What is on the hub is fetched.
  *
+ * @param onDownload sees how far a download of the model or the data set is
  * @throws DataError when a data set is missing or cannot be read; CheckpointError when the model is
  */
-export async function openTask(recipe: Recipe): Promise<OpenTask> {
+export async function openTask(recipe: Recipe, onDownload?: HubOptions["onProgress"]): Promise<OpenTask> {
   const { task, model, seed, validation } = recipe;
   if (task.kind !== "words") return { task: arithmeticTask(task), store: arithmeticModel(recipe), remarks: [] };
   // A recipe in words without a model was refused.
-  const resolved = await resolveModel(model.from as string);
+  const resolved = await resolveModel(model.from as string, { onProgress: onDownload });
   const tokenizer = tokenizerOf(resolved);
-  const problems = await readWordProblems(task, seed);
+  const problems = await readWordProblems(task, seed, { onProgress: onDownload });
   return {
     task: wordTask(task, tokenizer, problems, { validation: validation.problems }),
     store: publishedModel(recipe, resolved, tokenizer),

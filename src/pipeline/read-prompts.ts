@@ -44,12 +44,37 @@ export function readTexts(path: string): TextRow[] {
   });
 }
 
-/** The ids of a prompt: a conversation in the model's template, a text as it is, ids as they are. */
-export function promptIds(row: PromptRow, tokenizer: TextTokenizer, { chat }: { chat: boolean }): number[] {
-  if ("ids" in row) return row.ids;
-  if ("messages" in row) return tokenizer.encodeChat(row.messages, { addGenerationPrompt: true });
-  if (chat) return tokenizer.encodeChat([{ role: "user", content: row.prompt }], { addGenerationPrompt: true });
+/**
+ * The ids of a prompt: a conversation in the model's template, a text as it is, ids as they are.
+ *
+ * @param options chat: a text is a user's message; template: one to use in place of the model's own
+ * @throws ConfigError when there is no chat template, or it refuses the messages; DataError for an id without a token
+ */
+export function promptIds(
+  row: PromptRow,
+  tokenizer: TextTokenizer,
+  { chat, template }: { chat: boolean; template?: string },
+): number[] {
+  const asked = { addGenerationPrompt: true, template };
+  if ("ids" in row) return knownIds(row.ids, tokenizer);
+  if ("messages" in row) return tokenizer.encodeChat(row.messages, asked);
+  if (chat) return tokenizer.encodeChat([{ role: "user", content: row.prompt }], asked);
   return [...tokenizer.framing.before, ...tokenizer.encode(row.prompt)];
+}
+
+/** The ids of a text to score, with what the tokenizer puts around a text; ids as they are. @throws DataError as `promptIds` */
+export function textIds(row: TextRow, tokenizer: TextTokenizer): number[] {
+  if ("ids" in row) return knownIds(row.ids, tokenizer);
+  const { before, after } = tokenizer.framing;
+  return [...before, ...tokenizer.encode(row.text), ...after];
+}
+
+function knownIds(ids: number[], { vocabularySize }: TextTokenizer): number[] {
+  const stranger = ids.find((id) => id >= vocabularySize);
+  if (stranger === undefined) return ids;
+  throw new DataError(
+    `ids: expected tokens of the model, 0 to ${vocabularySize - 1}, got ${stranger}; were they made by its own tokenizer?`,
+  );
 }
 
 function readLines<T>(path: string, read: (row: unknown, place: string) => T): T[] {

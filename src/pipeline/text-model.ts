@@ -8,11 +8,10 @@ import { openGguf } from "../model/formats/gguf.ts";
 import { attachPeft } from "../model/peft.ts";
 import { closePolicy, type Policy } from "../model/policy.ts";
 import { loadPretrained, type PretrainedOptions } from "../model/pretrained.ts";
-import { readConfigFile } from "../model/pretrained-source.ts";
 import { type ResolvedModel, resolveModel } from "../model/resolve-model.ts";
 import { tokenizerFromGguf } from "../prompt/gguf-tokenizer.ts";
 import { openTokenizer, type TextTokenizer } from "../prompt/text-tokenizer.ts";
-import { modelDirectory } from "./model-directory.ts";
+import { isArithmeticModel, modelDirectory } from "./model-directory.ts";
 import { identityOf } from "./model-identity.ts";
 
 /** How a published model is opened. */
@@ -57,7 +56,15 @@ export async function openTextModel(reference: string, options: TextModelOptions
   const own = adapter === null ? adapterOf(reference) : null;
   const directory = own ?? (adapter === null ? null : modelDirectory(adapter));
   const base = own === null ? modelDirectory(reference) : readAdapterManifest(own).base.from;
-  refuseArithmetic(base);
+  if (isArithmeticModel(base))
+    throw new CheckpointError(
+      `${base}: expected a language model, this one was made by reckon for arithmetic alone, in tokens that no other ` +
+        "program has; use reckon sample and reckon eval",
+    );
+  if (adapter !== null && adapterOf(reference) !== null)
+    throw new CheckpointError(
+      `${reference}: expected the base of the adapter ${adapter}, this is an adapter itself; name its base as --model`,
+    );
   const resolved = await resolveBase(base, own, { onProgress: onDownload });
   const tokenizer = tokenizerOf(resolved);
   const device = openDevice(options.device);
@@ -114,16 +121,6 @@ async function resolveBase(base: string, adapter: string | null, options: HubOpt
       { cause: error },
     );
   }
-}
-
-/** @throws CheckpointError for a model that writes arithmetic in tokens of its own, and has no words */
-function refuseArithmetic(directory: string): void {
-  const path = join(directory, "config.json");
-  if (!existsSync(path) || !/^reckon-\d/.test(String(readConfigFile(path).format))) return;
-  throw new CheckpointError(
-    `${directory}: expected a language model, this one was made by reckon for arithmetic alone, in tokens that no other ` +
-      "program has; use reckon sample and reckon eval",
-  );
 }
 
 /** What is odd about a base under an adapter that knows which one it was trained on; empty when nothing is. */

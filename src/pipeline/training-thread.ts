@@ -17,7 +17,7 @@ export interface TrainingThread {
  * progress. Callbacks see events in order, each as it arrives.
  */
 export function startTraining(recipe: Recipe, options: Omit<RunOptions, "stopRequested"> = {}): TrainingThread {
-  const { onEvent = () => {}, onEvaluation = () => {}, ...rest } = options;
+  const { onEvent = () => {}, onDownload = () => {}, onEvaluation = () => {}, ...rest } = options;
   const stopFlag = new SharedArrayBuffer(4);
   const workerData: TrainingOrder = { recipe, options: rest, stopFlag };
   // Compiled beside this file: threads run from dist.
@@ -25,6 +25,7 @@ export function startTraining(recipe: Recipe, options: Omit<RunOptions, "stopReq
   const result = new Promise<RunResult>((resolve, reject) => {
     worker.on("message", (message: TrainingMessage) => {
       if (message.kind === "event") onEvent(message.event);
+      else if (message.kind === "download") onDownload(message.progress);
       else if (message.kind === "evaluation") onEvaluation(message.at);
       else if (message.kind === "result") resolve(message.result);
       else reject(restoreFailure(message.failure));

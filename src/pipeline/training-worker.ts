@@ -12,6 +12,7 @@ try {
   const result = await runRecipe(recipe, {
     ...options,
     onEvent: (event) => say({ kind: "event", event }),
+    onDownload: (progress) => say({ kind: "download", progress }),
     onEvaluation: (at) => say({ kind: "evaluation", at }),
     stopRequested: () => Atomics.load(stop, 0) === 1,
   });

@@ -1,4 +1,5 @@
 import { DataError } from "../base/errors.ts";
+import type { HubOptions } from "../base/hub/snapshot.ts";
 import { Rng } from "../base/rng.ts";
 import { countNearCopies, type NearCopy, withoutNearCopies } from "../data/near-copies.ts";
 import { describeSetAside, type ReadOptions, readProblems, type SetAsideRow } from "../data/read-problems.ts";
@@ -24,13 +25,18 @@ export interface WordProblems {
 /**
  * Reads the data set of a task in words. Training problems of which a test problem is a near copy are taken out.
  *
+ * @param hub how the hub is reached, where the data set is there
  * @throws DataError when a file is missing or broken, or no row is usable
  */
-export async function readWordProblems(settings: WordSettings, seed: number): Promise<WordProblems> {
+export async function readWordProblems(
+  settings: WordSettings,
+  seed: number,
+  hub: HubOptions = {},
+): Promise<WordProblems> {
   const { data: path, layout, columns, calculatorNotes } = settings;
   const read = (split: "train" | "test") => {
     const { file, rows, limit } = settings[split];
-    const options: ReadOptions = { path, layout, columns, calculatorNotes, split, file, rows, limit };
+    const options: ReadOptions = { path, layout, columns, calculatorNotes, split, file, rows, limit, hub };
     // Which problems are measured is the same for every seed of training.
     return readProblems(limit === undefined ? options : { ...options, shuffleSeed: split === "train" ? seed : 0 });
   };
@@ -50,7 +56,9 @@ export async function readWordProblems(settings: WordSettings, seed: number): Pr
 export function remarksOnProblems({ train, test, removed, setAside, copies }: WordProblems): string[] {
   const remarks = [`${train.length} problems to train on, ${test.length} to be measured on`];
   if (setAside.length > 0)
-    remarks.push(`${setAside.length} rows hold no problem that can be used\n${describeSetAside(setAside)}`);
+    remarks.push(
+      `${setAside.length} ${setAside.length === 1 ? "row holds" : "rows hold"} no problem that can be used\n${describeSetAside(setAside)}`,
+    );
   const { same, renumbered, reworded, related } = countNearCopies(copies);
   if (removed > 0)
     remarks.push(

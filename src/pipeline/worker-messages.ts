@@ -1,4 +1,5 @@
 import type { Failure } from "../base/failure.ts";
+import type { HubProgress } from "../base/hub/snapshot.ts";
 import type { RunEvent } from "../records/events.ts";
 import type { EvaluationProgress } from "./measure-stage.ts";
 import type { Recipe } from "./recipe.ts";
@@ -15,6 +16,7 @@ export interface TrainingOrder {
 /** What the training thread says. */
 export type TrainingMessage =
   | { kind: "event"; event: RunEvent }
+  | { kind: "download"; progress: HubProgress }
   | { kind: "evaluation"; at: EvaluationProgress }
   | { kind: "result"; result: RunResult }
   | { kind: "failure"; failure: Failure };

@@ -1,10 +1,10 @@
 import { writeFileSync } from "node:fs";
 import { Command } from "commander";
 import { mean } from "../../base/statistics.ts";
-import { promptIds, readPrompts } from "../../pipeline/read-prompts.ts";
+import { type PromptRow, promptIds, readPrompts } from "../../pipeline/read-prompts.ts";
 import { createTextStream } from "../../prompt/text-tokenizer.ts";
 import { formatCount } from "../../report/format.ts";
-import type { RolloutProgress, SampledAttempt } from "../../rollout/generation.ts";
+import type { RolloutProgress } from "../../rollout/generation.ts";
 import { sampleAttempts } from "../../rollout/rollout.ts";
 import { UsageError } from "../failure.ts";
 import { openNamedModel } from "../open-text-model.ts";
@@ -12,11 +12,20 @@ import { addDevice, addExamples, addJson, addSeed, wholeNumber } from "../option
 import { Output } from "../output.ts";
 import { ProgressLine } from "../progress-line.ts";
 import { StepClock } from "../step-clock.ts";
-import { addSampling, addTextModel, type SamplingFlags, samplingOptions, type TextModelFlags } from "../text-flags.ts";
+import {
+  addSampling,
+  addTemplate,
+  addTextModel,
+  readTemplate,
+  type SamplingFlags,
+  samplingOptions,
+  type TextModelFlags,
+} from "../text-flags.ts";
 
 interface Flags extends TextModelFlags, SamplingFlags {
   prompts: string;
   chat?: boolean;
+  template?: string;
   samples: number;
   maxActive: number;
   logps?: boolean;
@@ -36,6 +45,7 @@ export function generateCommand(): Command {
   addTextModel(command)
     .requiredOption("--prompts <file>", "what to complete")
     .option("--chat", "put each prompt to the model as a user's message, in its chat template");
+  addTemplate(command);
   addSampling(command, { temperature: 0, maxNewTokens: 128 })
     .option("--samples <n>", "completions of each; more than one needs a temperature", wholeNumber(1, 10_000), 1)
     .option(
@@ -56,13 +66,14 @@ export function generateCommand(): Command {
   );
   return command.action(async (flags: Flags) => {
     const { samples, seed, maxActive, chat = false } = flags;
+    const template = readTemplate(flags);
     if (samples > 1 && flags.temperature === 0)
       throw new UsageError("--samples: at temperature 0 all completions are the same; give --temperature, e.g. 1");
     const output = new Output(flags);
     const rows = readPrompts(flags.prompts);
     const model = await openNamedModel(flags, output);
     const { policy, tokenizer } = model;
-    const prompts = rows.map((row) => promptIds(row, tokenizer, { chat }));
+    const prompts = rows.map((row) => promptIds(row, tokenizer, { chat, template }));
     const began = performance.now();
     const { attempts, tokenCount } = await sampleAttempts(policy, prompts, {
       ...samplingOptions(flags),
@@ -75,19 +86,25 @@ export function generateCommand(): Command {
     });
     const seconds = (performance.now() - began) / 1000;
     model.close();
-    const text = ({ tokens }: SampledAttempt) => tokenizer.decode(withoutEnd(tokens, tokenizer.stopIds));
+    const textOf = (ids: readonly number[]) => tokenizer.decode(withoutEnd(ids, tokenizer.stopIds));
     const completions = rows.flatMap((row, p) =>
       attempts[p].map((attempt) => ({
         ...row,
-        completion: text(attempt),
+        completion: textOf(attempt.tokens),
         stop: attempt.stop,
         tokens: attempt.tokens.length,
-        ...(flags.logps && { ids: attempt.tokens, logps: [...attempt.logps] }),
+        // Not `ids`: those are a prompt's.
+        ...(flags.logps && { completionIds: attempt.tokens, logps: [...attempt.logps] }),
         meanLogp: mean(attempt.logps),
       })),
     );
     if (flags.out) writeFileSync(flags.out, completions.map((one) => `${JSON.stringify(one)}\n`).join(""));
-    else output.show(completions.map(({ completion, ...row }) => readable(row, completion, output)).join("\n\n"));
+    else
+      output.show(
+        completions
+          .map((row) => `${output.style.dim("ids" in row ? textOf(row.ids) : promptText(row))}\n${row.completion}`)
+          .join("\n\n"),
+      );
     output.say(`${formatCount(tokenCount)} tokens, ${(tokenCount / seconds).toFixed(1)} a second`);
     output.finish({ model: flags.model, completions, tokens: tokenCount, seconds });
   });
@@ -119,7 +136,6 @@ function progressOf(total: number): (progress: RolloutProgress) => void {
 const withoutEnd = (tokens: readonly number[], stopIds: readonly number[]): readonly number[] =>
   stopIds.includes(tokens[tokens.length - 1]) ? tokens.slice(0, -1) : tokens;
 
-function readable(row: object, completion: string, { style }: Output): string {
-  const asked = "prompt" in row ? String(row.prompt) : JSON.stringify("messages" in row ? row.messages : row);
-  return `${style.dim(asked)}\n${completion}`;
-}
+/** A prompt as a person reads it. */
+const promptText = (row: Exclude<PromptRow, { ids: number[] }>): string =>
+  "prompt" in row ? row.prompt : row.messages.map(({ role, content }) => `${role}: ${content}`).join("\n");

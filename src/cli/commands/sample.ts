@@ -1,6 +1,6 @@
 import { writeFileSync } from "node:fs";
 import { Command } from "commander";
-import { modelDirectory } from "../../pipeline/model-directory.ts";
+import { isLanguageModel, modelDirectory } from "../../pipeline/model-directory.ts";
 import { openModel } from "../../pipeline/open-model.ts";
 import { type AnsweredQuestion, sampleModel } from "../../pipeline/sample-model.ts";
 import { formatSample } from "../../report/sample.ts";
@@ -59,6 +59,10 @@ export function sampleCommand(): Command {
     const { temperature, topK, topP, samples, seed } = flags;
     if (samples > 1 && temperature === 0)
       throw new UsageError("--samples: at temperature 0 all attempts are the same; give --temperature, e.g. 1");
+    if (isLanguageModel(flags.model))
+      throw new UsageError(
+        `${flags.model}: sample asks models made for arithmetic; this one has words: use reckon chat or reckon generate`,
+      );
     const output = new Output(flags);
     const dir = modelDirectory(flags.model);
     const model = openModel(dir, deviceOptions(flags));

@@ -1,6 +1,6 @@
 import { writeFileSync } from "node:fs";
 import { Command } from "commander";
-import { readTexts } from "../../pipeline/read-prompts.ts";
+import { readTexts, textIds } from "../../pipeline/read-prompts.ts";
 import { formatCount, formatValue } from "../../report/format.ts";
 import { scoreSequences } from "../../rollout/score.ts";
 import { openNamedModel } from "../open-text-model.ts";
@@ -34,10 +34,7 @@ export function scoreCommand(): Command {
     const rows = readTexts(flags.file);
     const model = await openNamedModel(flags, output);
     const { policy, tokenizer } = model;
-    const { before, after } = tokenizer.framing;
-    const sequences = rows.map((row) =>
-      "ids" in row ? row.ids : [...before, ...tokenizer.encode(row.text), ...after],
-    );
+    const sequences = rows.map((row) => textIds(row, tokenizer));
     const scores = await scoreSequences(policy, sequences);
     model.close();
     const results = scores.map(({ logps }, i) => ({

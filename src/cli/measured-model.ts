@@ -1,0 +1,98 @@
+import { join } from "node:path";
+import { parseConfig } from "../base/config.ts";
+import { ConfigError } from "../base/errors.ts";
+import type { Policy } from "../model/policy.ts";
+import { arithmeticTask } from "../pipeline/arithmetic-task.ts";
+import { isArithmeticModel, modelDirectory } from "../pipeline/model-directory.ts";
+import { openModel } from "../pipeline/open-model.ts";
+import { type Recipe, recipeSchema } from "../pipeline/recipe.ts";
+import type { Task } from "../pipeline/task.ts";
+import { readWordProblems, remarksOnProblems, wordTask } from "../pipeline/word-task.ts";
+import { readRecipe, runExists } from "../runs/run-reader.ts";
+import { DownloadLine } from "./download-line.ts";
+import { UsageError } from "./failure.ts";
+import { openNamedModel } from "./open-text-model.ts";
+import { deviceOptions } from "./options.ts";
+import type { Output } from "./output.ts";
+import { readRecipeFile } from "./recipe-file.ts";
+import type { TextModelFlags } from "./text-flags.ts";
+
+/** The model and the problems that `reckon eval` names. */
+export interface MeasuredFlags extends Omit<TextModelFlags, "weights"> {
+  weights?: TextModelFlags["weights"];
+  recipe?: string;
+  set?: string[];
+}
+
+/** A model beside the task it is measured on. */
+export interface MeasuredModel {
+  policy: Policy;
+  task: Task;
+  /** What the recipe says of evaluation; null where there is no recipe. */
+  evaluation: Recipe["evaluation"] | null;
+  /** Directory, file or hub id. */
+  model: string;
+  /** Gives memory and threads back. */
+  close(): void;
+}
+
+/**
+ * Opens a model with the task of a recipe, or else its own: that in the config.json of an arithmetic model, or in the recipe
+ * of the run that trained a language model.
+ *
+ * @throws UsageError when there is no task, or flags are given that the model has no use for; ConfigError when model and task
+ * are of different kinds; CheckpointError, DataError and DeviceError as opening them does
+ */
+export async function openMeasuredModel(flags: MeasuredFlags, output: Output): Promise<MeasuredModel> {
+  const recipe = flags.recipe === undefined ? null : readRecipeFile(flags.recipe, flags.set);
+  if (flags.set && recipe === null) throw new UsageError("--set changes a recipe: give --recipe, too");
+  return isArithmeticModel(flags.model) ? openArithmetic(flags, recipe) : openWords(flags, recipe, output);
+}
+
+function openArithmetic(flags: MeasuredFlags, recipe: Recipe | null): MeasuredModel {
+  for (const name of ["adapter", "weights", "context"] as const)
+    if (flags[name] !== undefined)
+      throw new UsageError(`--${name} is for language models; ${flags.model} was made for arithmetic alone`);
+  if (recipe?.task.kind === "words")
+    throw new ConfigError(`${flags.recipe}: expected a task of arithmetic for ${flags.model}, got problems in words`);
+  const dir = modelDirectory(flags.model);
+  const { policy, task, close } = openModel(dir, deviceOptions(flags));
+  return {
+    policy,
+    task: recipe === null ? task : arithmeticTask(recipe.task),
+    evaluation: recipe?.evaluation ?? null,
+    model: dir,
+    close,
+  };
+}
+
+async function openWords(flags: MeasuredFlags, given: Recipe | null, output: Output): Promise<MeasuredModel> {
+  const own = runExists(flags.model)
+    ? parseConfig(readRecipe(flags.model), recipeSchema, join(flags.model, "recipe.yaml"))
+    : null;
+  const recipe = given ?? own;
+  if (recipe === null)
+    throw new UsageError(
+      `${flags.model}: a language model has no problems of its own: give --recipe FILE, whose task it is measured on`,
+    );
+  const { task: settings, seed, evaluation, validation } = recipe;
+  if (settings.kind !== "words")
+    throw new ConfigError(
+      `${flags.recipe}: expected problems in words for ${flags.model}, a language model, got a task of arithmetic`,
+    );
+  const download = new DownloadLine();
+  const problems = await readWordProblems(settings, seed, { onProgress: (at) => download.advance(at) }).finally(() =>
+    download.clear(),
+  );
+  for (const remark of remarksOnProblems(problems)) output.say(output.remarkStyle.dim(remark));
+  // A run's own model is measured as the run held it.
+  const { weights = own?.model.weights ?? "stored", context = own?.model.context } = flags;
+  const { policy, tokenizer, close } = await openNamedModel({ ...flags, weights, context }, output);
+  try {
+    const task = wordTask(settings, tokenizer, problems, { validation: validation.problems });
+    return { policy, task, evaluation, model: flags.model, close };
+  } catch (error) {
+    close();
+    throw error;
+  }
+}
