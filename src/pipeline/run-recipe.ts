@@ -1,5 +1,6 @@
 import { join } from "node:path";
 import { CheckpointError } from "../base/errors.ts";
+import type { HubProgress } from "../base/hub/snapshot.ts";
 import { version } from "../base/version.ts";
 import type { Device } from "../engine/device.ts";
 import { openDevice } from "../engine/registry.ts";
@@ -31,6 +32,8 @@ export interface RunOptions {
   overwrite?: boolean;
   /** Sees every event as it is written. */
   onEvent?: (event: RunEvent) => void;
+  /** Sees how far a download of the model or the data set is. */
+  onDownload?: (progress: HubProgress) => void;
   /** Sees how far an evaluation is. */
   onEvaluation?: (at: EvaluationProgress) => void;
   /** Asked after every step; true saves a checkpoint and ends the run there. */
@@ -68,7 +71,7 @@ async function runOn(device: Device, recipe: Recipe, options: RunOptions): Promi
   const resuming = options.resume === true && runExists(dir);
   if (resuming && readRun(dir).finished)
     return { run: dir, stages: evaluationsOf(readEvents(dir)), status: "finished" };
-  const { task, store, remarks } = await openTask(recipe);
+  const { task, store, remarks } = await openTask(recipe, options.onDownload);
   // What is wrong with a recipe shows here, before there is a directory to be in the way of the next try.
   const stages = planStages(recipe, task);
   let policy: Policy | null = null;
