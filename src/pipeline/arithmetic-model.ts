@@ -1,4 +1,4 @@
-import { loadModel, saveModel } from "../model/checkpoint.ts";
+import { loadModel, readModelManifest, saveModel } from "../model/checkpoint.ts";
 import { mathFormer } from "../model/config.ts";
 import { createPolicy, freezePolicy } from "../model/policy.ts";
 import { MathTokenizer } from "../prompt/math-tokenizer.ts";
@@ -13,6 +13,10 @@ export function arithmeticModel({ model, task, seed }: Pick<Recipe, "model" | "t
   return {
     tokenizer,
     identity: () => modelIdentity(from),
+    plan() {
+      const config = from === null ? mathFormer(model, tokenizer.vocabularySize) : readModelManifest(from).model;
+      return { config, frozen: null, lora: null };
+    },
     async open(device, checkpoint) {
       const directory = checkpoint ?? from;
       if (directory !== null) return loadModel(device, directory, { trained: true }).policy;

@@ -1,6 +1,7 @@
 import type { Device } from "../engine/device.ts";
 import type { Policy } from "../model/policy.ts";
 import type { Tokenizer } from "../prompt/tokenizer.ts";
+import type { ModelPlan } from "../train/counted-policy.ts";
 
 /** A state of a run's model: as it is now, as the run began, or as a checkpoint of the run holds it. */
 export type ModelMoment = { kind: "now" } | { kind: "start" } | { kind: "checkpoint"; path: string };
@@ -10,6 +11,8 @@ export interface ModelStore {
   tokenizer: Tokenizer;
   /** What names the model the run starts from, whatever its path; null: fresh weights. */
   identity(): Promise<string | null>;
+  /** How much of what the model is, without reading its weights. @throws CheckpointError when it is missing or broken */
+  plan(): ModelPlan;
   /**
    * The model to be trained: as it is in a checkpoint of the run, or, with null, as the run begins.
    *

@@ -3,7 +3,9 @@ import { loadAdapter, saveAdapter } from "../model/adapter-checkpoint.ts";
 import { writeMerged } from "../model/export.ts";
 import { attachLora } from "../model/lora.ts";
 import { freezePolicy, type Policy } from "../model/policy.ts";
-import { loadPretrained } from "../model/pretrained.ts";
+import { frozenFormatOf, loadPretrained, withContext } from "../model/pretrained.ts";
+import { placeArrays } from "../model/pretrained-places.ts";
+import { openPretrained } from "../model/pretrained-source.ts";
 import type { ResolvedModel } from "../model/resolve-model.ts";
 import type { TextTokenizer } from "../prompt/text-tokenizer.ts";
 import { tokenizerFiles } from "../prompt/tokenizer-files.ts";
@@ -38,6 +40,20 @@ export function publishedModel(
   return {
     tokenizer,
     identity: async () => identity,
+    plan() {
+      const pretrained = openPretrained(resolved);
+      try {
+        const arrays = placeArrays(pretrained);
+        const inFormat = (array: (typeof arrays)[number]) => ({ ...array, format: frozenFormatOf(array, frozen) });
+        return {
+          config: withContext(pretrained.config, context),
+          frozen: lora ? arrays.map(inFormat) : null,
+          lora: lora && { ...lora, seed },
+        };
+      } finally {
+        pretrained.source.close();
+      }
+    },
     async open(device, checkpoint) {
       const loaded = load(device, lora === null, lora || checkpoint === null ? resolved : inCheckpoint(checkpoint));
       modelType = loaded.modelType;

@@ -29,7 +29,10 @@ const optimizerFields = {
   eps: z.number().positive().max(1e-2).default(1e-8).describe("AdamW: added to the root of the second moment"),
   weightDecay: z.number().min(0).max(1).default(0).describe("AdamW: decoupled weight decay of matrices"),
   maxGradNorm: z.number().min(0).default(1).describe("clip the gradient's norm to this; 0: never"),
-  microBatchTokens: whole("rows of one forward and backward pass", 16).default(8192),
+  microBatchTokens: z
+    .union([z.literal("auto"), whole("", 16)])
+    .default("auto")
+    .describe("rows of one forward and backward pass, at most; auto: as many as take 1 GiB, up to 8192"),
   balanceCoefficient: z.number().min(0).max(10).default(0.01).describe("weight of the experts' load-balancing loss"),
 };
 
@@ -121,6 +124,13 @@ export const recipeSchema = z
           .enum(["auto", "f32", "bf16"])
           .default("auto")
           .describe("operands of products; auto: bf16 where the processor multiplies it faster"),
+        memoryLimitGb: z
+          .number()
+          .positive()
+          .max(1e6)
+          .nullable()
+          .default(null)
+          .describe("do not begin what is estimated to take more than this, in GB; null: than what is free"),
       })
       .prefault({}),
     task: taskSchema.prefault({}),

@@ -13,6 +13,7 @@ import type { RunWriter } from "../runs/run-writer.ts";
 import { measurePeakFlops } from "../train/flops.ts";
 import { readStageProgress } from "../train/training-state.ts";
 import { type EvaluationProgress, measureStage } from "./measure-stage.ts";
+import { checkMemory } from "./memory-check.ts";
 import type { ModelMoment } from "./model-store.ts";
 import { openTask } from "./open-task.ts";
 import type { Recipe } from "./recipe.ts";
@@ -74,6 +75,10 @@ async function runOn(device: Device, recipe: Recipe, options: RunOptions): Promi
   const { task, store, remarks } = await openTask(recipe, options.onDownload);
   // What is wrong with a recipe shows here, before there is a directory to be in the way of the next try.
   const stages = planStages(recipe, task);
+  const memory = await checkMemory({ recipe, stages, task, model: store.plan() });
+  const at = { time: Date.now(), stage: stages[0].name, step: 0 };
+  const estimated: RunEvent = { type: "note", ...at, message: memory };
+  options.onEvent?.(estimated);
   let policy: Policy | null = null;
   let writer: RunWriter | null = null;
   try {
@@ -87,7 +92,7 @@ async function runOn(device: Device, recipe: Recipe, options: RunOptions): Promi
     }
     const position = findPosition(writer.dir, recipe);
     policy ??= await store.open(device, position.checkpoint);
-    const work = { recipe, stages, task, store, policy, writer, remarks };
+    const work = { recipe, stages, task, store, policy, writer, remarks, estimated };
     const result = await runFrom(position, work, { ...options, resume: resuming });
     writer.close();
     return result;
@@ -108,10 +113,13 @@ async function runFrom(
   {
     stages,
     remarks,
+    estimated,
     ...work
   }: Pick<StageContext, "recipe" | "task" | "store" | "policy" | "writer"> & {
     stages: PlannedStage[];
     remarks: readonly string[];
+    /** The note of the memory all this takes; it has been seen, but is not written yet. */
+    estimated: RunEvent;
   },
   { resume = false, onEvent = () => {}, onEvaluation = () => {}, stopRequested = () => false }: RunOptions,
 ): Promise<RunResult> {
@@ -134,6 +142,7 @@ async function runFrom(
   // Again after resuming: a process killed early may not have written it, and readers keep the last.
   const { info } = policy.device;
   emit({ type: "run", time: Date.now(), name: recipe.name, version, seed: recipe.seed, device: { ...info } });
+  writer.append(estimated);
   for (const message of [...remarks, ...remarksOnTraining(policy)])
     emit({ type: "note", time: Date.now(), stage: first.name, step: position.step, message });
   const odd = position.checkpoint === null ? warningOfStart(first, recipe.model.from ?? null) : null;

@@ -1,9 +1,7 @@
 import { join } from "node:path";
-import { groupAdvantages } from "../advantage/group.ts";
 import { TrainingError } from "../base/errors.ts";
 import { mean } from "../base/statistics.ts";
 import { evaluate } from "../eval/evaluate.ts";
-import { grpoLoss } from "../loss/grpo.ts";
 import { closePolicy, type Policy } from "../model/policy.ts";
 import { GradientWatch } from "../model/trained-modules.ts";
 import type { RunEvent } from "../records/events.ts";
@@ -12,7 +10,6 @@ import { greedy, type SamplingOptions } from "../rollout/sampling.ts";
 import { newestCheckpoint } from "../runs/run-reader.ts";
 import type { RunWriter } from "../runs/run-writer.ts";
 import { trainGrpo } from "../train/grpo.ts";
-import type { GrpoTrainingOptions } from "../train/grpo-options.ts";
 import type { GrpoRun } from "../train/grpo-run.ts";
 import type { AfterStep, StepReport } from "../train/hooks.ts";
 import { probeLengths } from "../train/length-probe.ts";
@@ -25,6 +22,7 @@ import type { ModelMoment, ModelStore } from "./model-store.ts";
 import type { Recipe, RlStage, SupervisedStage } from "./recipe.ts";
 import type { Planned } from "./stage-plan.ts";
 import type { Task } from "./task.ts";
+import { grpoOptions, supervisedOptions } from "./training-options.ts";
 import { TrainingWatch, warningOfProbe, warningOfSilence } from "./training-watch.ts";
 
 /** What a stage works with. */
@@ -125,12 +123,15 @@ export async function runTrainingStage(
   };
 
   const silence = policy.adapter ? new GradientWatch(policy) : null;
+  let looks = 0;
   const beforeUpdate = async (step: number) => {
-    if (step < firstLooks || step % lookEvery === 0) await silence?.look();
+    if (step >= firstLooks && step % lookEvery !== 0) return;
+    looks++;
+    await silence?.look();
   };
   try {
     await train(context, stage, { reference, optimizer, firstStep: progress.step, beforeUpdate }, afterStep);
-    const message = warningOfSilence(silence?.silent ?? []);
+    const message = warningOfSilence(looks > 0 ? (silence?.silent ?? []) : []);
     if (message) emit({ type: "warning", time: Date.now(), stage: stage.name, step: progress.step, message });
   } catch (error) {
     throw error instanceof TrainingError ? explainDivergence(error, stage, whole + 1, saved) : error;
@@ -157,26 +158,13 @@ async function train(
 ): Promise<void> {
   const { policy, recipe, task, peakFlops } = context;
   const { seed } = recipe;
-  const { learningRate, warmupSteps, decay, finalShare, microBatchTokens, balanceCoefficient } = stage;
-  const schedule = { learningRate, warmupSteps, decay, finalShare, totalSteps: stage.steps };
-  const { gradientCheckpointing } = recipe.model;
-  const shared = { schedule, microBatchTokens, gradientCheckpointing, balanceCoefficient, seed, peakFlops };
+  const lora = policy.adapter?.options ?? null;
+  const setting = { recipe, task, model: { config: policy.config, lora }, peakFlops };
   if (stage.kind !== "rl") {
     const demonstrations = task.demonstrations(stage.workedSolutions, seed);
-    return trainSupervised({ policy, ...run }, demonstrations, { ...shared, batchSize: stage.batchSize }, afterStep);
+    return trainSupervised({ policy, ...run }, demonstrations, supervisedOptions(stage, setting), afterStep);
   }
-  const { clipLow, clipHigh, beta, entropyBonus, aggregation, temperature, topK, topP, minP } = stage;
-  const options: GrpoTrainingOptions = {
-    ...shared,
-    loss: (batch, whole) => grpoLoss(batch, { clipLow, clipHigh, beta, entropyBonus, aggregation }, whole),
-    advantages: (rewards_PG) => groupAdvantages(rewards_PG, { scale: stage.scale }),
-    sampling: { ...task.sampling, temperature, topK, topP, minP },
-    resample: stage.resample,
-    promptsPerStep: stage.promptsPerStep,
-    group: stage.group,
-    updatesPerRollout: stage.updatesPerRollout,
-    rewardWeights: Object.fromEntries(Object.entries(stage.rewards).filter(([, weight]) => weight !== 0)),
-  };
+  const options = grpoOptions(stage, setting);
   const prompts = task.prompts("reinforcement", stage.problems, seed);
   if (stage.lengthProbe > 0 && run.firstStep === 0) await probe(context, stage, prompts, options.sampling);
   return trainGrpo({ policy, ...run }, prompts, task.grading, options, afterStep);

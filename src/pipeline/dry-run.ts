@@ -1,0 +1,46 @@
+import { CountingDevice } from "../engine/registry.ts";
+import { formatCount } from "../report/format.ts";
+import { countedPolicy } from "../train/counted-policy.ts";
+import { checkMemory, type PlannedRun } from "./memory-check.ts";
+import { openTask } from "./open-task.ts";
+import type { Recipe } from "./recipe.ts";
+import { remarksOnTraining } from "./remarks.ts";
+import { type PlannedStage, planStages } from "./stage-plan.ts";
+import { grpoOptions, supervisedOptions } from "./training-options.ts";
+
+/**
+ * What `runRecipe` would do, without doing any of it: stages with their steps, what is trained, what is not used of the
+ * data, and the memory it takes. A model or a data set of the hub is fetched; no weights are read.
+ *
+ * @param say called with one part after the other, the memory last
+ * @throws ConfigError when the run would not fit into memory; DataError, CheckpointError as `runRecipe`
+ */
+export async function planRecipe(recipe: Recipe, say: (text: string) => void): Promise<void> {
+  const { task, store, remarks } = await openTask(recipe);
+  const run: PlannedRun = { recipe, stages: planStages(recipe, task), task, model: store.plan() };
+  for (const stage of run.stages) say(inWords(run, stage));
+  const policy = countedPolicy(new CountingDevice({ threads: 1, precision: "f32" }), run.model);
+  const trained = remarksOnTraining(policy);
+  const nothing = run.stages.every(({ kind }) => kind === "eval");
+  for (const remark of trained) say(remark);
+  if (trained.length === 0 && !nothing) say(`all ${formatCount(policy.parameters.count)} weights are trained`);
+  for (const remark of remarks) say(remark);
+  say(await checkMemory(run));
+}
+
+function inWords({ recipe, task, model }: PlannedRun, stage: PlannedStage): string {
+  const { evaluation, seed } = recipe;
+  const { length: measured } = task.prompts("test", evaluation.problems, evaluation.seed);
+  const ending = `measured on ${formatCount(measured)} problems`;
+  if (stage.kind === "eval") return `${stage.name}: ${ending}`;
+  const steps = `${stage.name} (${stage.kind}): ${formatCount(stage.steps)} steps of`;
+  const setting = { recipe, task, model, peakFlops: null };
+  const rows = (most = 0) => `micro-batches of up to ${formatCount(most)} rows; ${ending}`;
+  if (stage.kind === "rl") {
+    const { length } = task.prompts("reinforcement", stage.problems, seed);
+    const attempts = `${stage.promptsPerStep} problems × ${stage.group} attempts of up to ${task.maxNewTokens} tokens`;
+    return `${steps} ${attempts}, from ${formatCount(length)} problems; ${rows(grpoOptions(stage, setting).microBatchTokens)}`;
+  }
+  const { length } = task.demonstrations(stage.workedSolutions, seed);
+  return `${steps} ${stage.batchSize} worked solutions of ${formatCount(length)}; ${rows(supervisedOptions(stage, setting).microBatchTokens)}`;
+}
