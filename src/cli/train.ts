@@ -3,6 +3,7 @@ import { join } from "node:path";
 import type { Recipe } from "../pipeline/recipe.ts";
 import { evaluationsOf, type RunResult, reportRun } from "../pipeline/run-recipe.ts";
 import { startTraining } from "../pipeline/training-thread.ts";
+import { answerFormats } from "../prompt/answer-formats.ts";
 import type { AttemptRecord } from "../records/events.ts";
 import { stageTable } from "../report/table.ts";
 import { readRun, readSamples, runExists } from "../runs/run-reader.ts";
@@ -34,12 +35,12 @@ export async function train(given: Recipe, flags: TrainFlags, output: Output): P
   const recipe = resume ? recipeToResume(dir, given) : given;
   if (resume && readRun(dir).finished) {
     output.say(`${dir} is finished: nothing to resume`);
-    await showResult({ run: dir, stages: evaluationsOf(readRun(dir).events), status: "finished" }, output);
+    await showResult({ run: dir, stages: evaluationsOf(readRun(dir).events), status: "finished" }, recipe, output);
     return;
   }
   if (flags.resume && !resume) output.say(`no run ${dir} to resume: starting it`);
   const result = await runWithDisplay(recipe, { root: flags.out, resume, overwrite: flags.overwrite }, output);
-  await showResult(result, output);
+  await showResult(result, recipe, output);
 }
 
 async function runWithDisplay(
@@ -76,7 +77,7 @@ async function runWithDisplay(
 }
 
 /** The stage table and where everything lies; of a stopped run also how to go on with it. */
-async function showResult({ run, stages, status }: RunResult, output: Output): Promise<void> {
+async function showResult({ run, stages, status }: RunResult, { task }: Recipe, output: Output): Promise<void> {
   const report = join(run, "report.html");
   if (!existsSync(report)) await reportRun(run);
   if (stages.length > 0) output.show(`\n${stageTable(stages, output.style)}\n`);
@@ -84,10 +85,8 @@ async function showResult({ run, stages, status }: RunResult, output: Output): P
   if (status === "finished") {
     output.show(`model    ${join(run, "final")}`);
     const question = problemToTry(run);
-    if (question !== null) {
-      const words = [quote(run), ...(question.startsWith("-") ? ["--"] : []), quote(question)];
-      output.show(output.style.dim(`try it   npx reckon sample --model ${words.join(" ")}`));
-    }
+    if (question !== null)
+      output.show(output.style.dim(`try it   npx reckon ${commandToTry(task, run, question).map(quote).join(" ")}`));
     output.finish({ run, stages });
     return;
   }
@@ -95,6 +94,19 @@ async function showResult({ run, stages, status }: RunResult, output: Output): P
   output.say(`stopped; go on with\n  ${command}`);
   process.exitCode = exitCodes.stopped;
   output.finish({ run, stages, resume: command });
+}
+
+/** The words of a command that puts a problem to a run's model as training did. */
+export function commandToTry(task: Recipe["task"], run: string, question: string): string[] {
+  const model = ["--model", run];
+  if (task.kind !== "words") return ["sample", ...model, ...(question.startsWith("-") ? ["--"] : []), question];
+  const format = answerFormats[task.format];
+  // A chat is the model's own template and nothing before its answer.
+  if (task.template === "plain" || format.opening !== "")
+    return ["eval", ...model, "--n", "20", "--out", "attempts.jsonl"];
+  const instruction = task.instruction ?? format.instruction;
+  const system = instruction === "" ? [] : ["--system", instruction];
+  return ["chat", ...model, "--temperature", "0", ...system, "--message", question];
 }
 
 /** A problem of the run's own test split: the first that its last measured stage got right, else the first at all. */

@@ -80,3 +80,21 @@ test("a rambling completion is cut and says so", () => {
   expect(text).toContain("the rest of 35,000 characters is left out");
   expect(text.length).toBeLessThan(8000);
 });
+
+test("what is asked and answered in words is shown as text, line breaks kept", () => {
+  const question = "Ada has 3 pens & buys 4. How many has she?";
+  const completion = "She had 3, then 4 more.\n\n3 + 4 = 7\n#### 7";
+  const parts = { correct: 1, format: 1, flexible: 1 };
+  const told = { question, completion, answer: "7", gold: "7", parts, advantage: null, step: 12 };
+  const text = attemptSection([attempt(told)])?.text ?? "";
+  expect(markupProblems(text)).toEqual([]);
+  expect(text).toContain(`<p class="question">Ada has 3 pens &amp; buys 4. How many has she?</p>`);
+  expect(text).toContain(`<div class="said">${completion}</div>`);
+  expect(text).not.toContain("<ol");
+  expect(text).toContain("<dt>flexible</dt><dd>1</dd>");
+  // Of a measured attempt the step is the stage's last, whichever it is.
+  expect(text).not.toContain("<dt>step</dt>");
+  const long = attemptSection([attempt({ ...told, completion: "so on and so on\n".repeat(5000), answer: null })])?.text;
+  expect(long).toContain("the rest of 80,000 characters is left out");
+  expect(long).toContain(`<p class="answer none">`);
+});

@@ -58,14 +58,24 @@ function shuffled<T>(items: readonly T[], seed: number): T[] {
   return keyed.sort((a, b) => a.key - b.key).map(({ item }) => item);
 }
 
+/** Words: two letters on either side of a space. Expressions and their steps have none. */
+const isProse = (text: string): boolean => /\p{L}{2}[^\n]* [^\n]*\p{L}{2}/u.test(text);
+
+/** A completion as its steps where it was written as steps, or as it stands. */
+function said(completion: string, asText: boolean): Markup {
+  const kept = completion.slice(0, longestCompletion);
+  const steps = asText ? [] : splitCompletion(kept).steps;
+  const shown = steps.slice(0, mostSteps);
+  const cut = completion.length > longestCompletion || shown.length < steps.length;
+  return html`${asText && html`<div class="said">${kept.trim()}</div>`}${shown.length > 0 && html`<ol class="steps">${shown.map((text) => html`<li><code>${text}</code></li>`)}</ol>`}${cut && html`<p class="note">… the rest of ${formatCount(completion.length)} characters is left out</p>`}`;
+}
+
 const signed = (value: number) => (value > 0 ? `+${formatValue(value)}` : formatValue(value));
 
 function card(attempt: AttemptRecord): Markup {
   const right = isRight(attempt);
   const { completion, question, gold, answer, stop, tokens, step, reward, advantage } = attempt;
-  const { steps } = splitCompletion(completion.slice(0, longestCompletion));
-  const shown = steps.slice(0, mostSteps);
-  const cut = completion.length > longestCompletion || shown.length < steps.length;
+  const prose = isProse(question);
   const parts = Object.entries(attempt.parts).map(([name, value]) => [
     name,
     value === null ? "not scored" : formatValue(value),
@@ -75,12 +85,13 @@ function card(attempt: AttemptRecord): Markup {
     ...(parts.length > 1 || parts.some(([, text]) => text !== formatValue(reward)) ? parts : []),
     ...(advantage === null ? [] : [["advantage", signed(advantage)]]),
     ["tokens", formatCount(tokens)],
-    ["step", formatCount(step)],
+    // What was measured was measured after the last step: it says nothing of the one attempt.
+    ...(advantage === null ? [] : [["step", formatCount(step)]]),
   ];
   return html`<article class="attempt ${right ? "right" : "wrong"}">
-<header><span class="verdict">${right ? "✓ right" : "✗ wrong"}</span><code class="question">${question}</code></header>
-${shown.length > 0 && html`<ol class="steps">${shown.map((text) => html`<li><code>${text}</code></li>`)}</ol>`}${cut && html`<p class="note">… the rest of ${formatCount(completion.length)} characters is left out</p>`}
-<p class="answer">${answer === null ? html`no answer` : html`answer <code>${answer}</code>`}${!right && html`, expected <code>${gold}</code>`}${stop === "length" && html` <em>(cut off at the length limit)</em>`}</p>
+<header><span class="verdict">${right ? "✓ right" : "✗ wrong"}</span>${prose ? html`<p class="question">${question}</p>` : html`<code class="question">${question}</code>`}</header>
+${said(completion, prose)}
+<p class="answer${answer === null && " none"}">${answer === null ? html`no answer` : html`answer <code>${answer}</code>`}${!right && html`, expected <code>${gold}</code>`}${stop === "length" && html` <em>(cut off at the length limit)</em>`}</p>
 <dl>${facts.map(([name, value]) => html`<div><dt>${name}</dt><dd>${value}</dd></div>`)}</dl>
 </article>`;
 }

@@ -23,8 +23,12 @@ export function formatShare(share: number): string {
 
 /** What changed against an earlier stage: `+46 −18, p 0.0005`. */
 export function formatPaired({ mended, broken, p }: { mended: number; broken: number; p: number }): string {
-  const chance = p < 0.0001 ? "< 0.0001" : p.toPrecision(p < 0.001 ? 1 : 2);
-  return `+${formatCount(mended)} −${formatCount(broken)}, p ${chance}`;
+  return `+${formatCount(mended)} −${formatCount(broken)}, p ${formatChance(p)}`;
+}
+
+/** A probability under the null hypothesis: `0.031`, `0.0005`, `< 0.0001`. */
+export function formatChance(p: number): string {
+  return p < 0.0001 ? "< 0.0001" : p.toPrecision(p < 0.001 ? 1 : 2);
 }
 
 /** A 95 % interval of a share: [0.7062, 0.7612] → `70.6 – 76.1`. */

@@ -44,6 +44,18 @@ test("10,000 steps twice, 24 layers of 32 experts: under a megabyte, spike kept"
   expect(page.match(/data-line="grad_norm" data-steps="[^"]*"/g)?.[1]).toMatch(/[" ]5000[" ]/);
 });
 
+test("notes are listed, their further lines set apart", () => {
+  const note = (message: string): RunEvent => ({ type: "note", time: 0, stage: "sft", step: 0, message });
+  const page = renderReport({
+    ...empty,
+    events: [note("695 problems"), note("LoRA trains <b>\n  query × 2: 8\n  key × 2: 8")],
+  });
+  expect(markupProblems(page)).toEqual([]);
+  expect(page).toContain("<li>695 problems</li>");
+  expect(page).toContain("<li>LoRA trains &lt;b&gt;<pre>  query × 2: 8\n  key × 2: 8</pre></li>");
+  expect(renderReport(empty)).not.toContain('id="notes"');
+});
+
 test("every text from outside is escaped", () => {
   const evil = `<script>alert("x")</script>&'`;
   const run = syntheticRun({ ...size, supervisedSteps: 8, rlSteps: 8 });

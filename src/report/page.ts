@@ -30,6 +30,8 @@ export interface ReportInput {
 const pointBudget = 26_000;
 const longestRecipe = 60_000;
 const mostWarnings = 40;
+const mostNotes = 40;
+const mostNoteLines = 40;
 
 /** Device fields under the words a reader knows; others keep their names. */
 const factTitles: Record<string, string> = { name: "device", isa: "instructions" };
@@ -72,7 +74,7 @@ function resultSection(results: readonly StageResult[], decoding: string | undef
     ({ name, kind, accuracy, ci95, formatAccuracy, n, seconds, paired }) =>
       html`<tr class="k-${kind}"><td>${name}</td><td>${formatPercent(accuracy)}<small>${formatInterval(ci95)}</small></td>${compared && html`<td>${paired && formatPaired(paired)}</td>`}<td>${formatPercent(formatAccuracy)}</td><td>${formatCount(n)}</td><td>${formatDuration(seconds)}</td></tr>`,
   );
-  return html`<section id="results"><h2>Results</h2><div class="results"><div><div class="scroll"><table><thead><tr><th>stage</th><th>accuracy, 95 % interval</th>${compared && html`<th>mended, broken</th>`}<th>format</th><th>n</th><th>time</th></tr></thead><tbody>${rows}</tbody></table></div>
+  return html`<section id="results"><h2>Results</h2><div class="results${compared && " compared"}"><div><div class="scroll"><table><thead><tr><th>stage</th><th>accuracy, 95 % interval</th>${compared && html`<th>mended, broken</th>`}<th>format</th><th>n</th><th>time</th></tr></thead><tbody>${rows}</tbody></table></div>
 <p class="note">Accuracy${decoding && html` with ${decoding}`}; intervals are Wilson's, in per cent. Format is the share of completions that give an answer in the expected form, right or wrong. ${compared && "Mended and broken are the problems that the stage before had wrong and right; p is McNemar's exact test of the two. "}Time is the whole stage's.</p></div>${stageChart(results)}</div></section>`;
 }
 
@@ -96,6 +98,19 @@ function warningSection(warnings: RunSummary["warnings"]): Markup | null {
       ({ stage, step, message, count }) =>
         html`<li>${message} <small>(${stage}${step > 0 && `, step ${formatCount(step)}`}${count > 1 && `, ${formatCount(count)} times`})</small></li>`,
     )}</ul>${rest > 0 && html`<p class="note">and ${formatCount(rest)} more</p>`}</section>`;
+}
+
+/** A note's first line says it; what follows are its details. */
+function noteSection(notes: readonly string[]): Markup | null {
+  if (notes.length === 0) return null;
+  const items = notes.slice(0, mostNotes).map((note) => {
+    const [first, ...rest] = note.split("\n");
+    const details = rest.slice(0, mostNoteLines).join("\n");
+    const left = rest.length - mostNoteLines;
+    return html`<li>${first}${rest.length > 0 && html`<pre>${details}${left > 0 && `\n… and ${formatCount(left)} more lines`}</pre>`}</li>`;
+  });
+  const left = notes.length - mostNotes;
+  return html`<section id="notes"><h2>Notes</h2><ul class="notes">${items}</ul>${left > 0 && html`<p class="note">and ${formatCount(left)} more</p>`}</section>`;
 }
 
 function recipeSection(recipe: object): Markup | null {
@@ -123,6 +138,7 @@ ${resultSection(results, input.decoding)}
 ${summary.stages.map((stage, i) => stageSection(stage, i, limit))}
 ${attemptSection(input.attempts, input.seed)}
 ${warningSection(summary.warnings)}
+${noteSection(summary.notes)}
 ${recipeSection(input.recipe)}
 <footer>Written by reckon ${summary.version ?? input.version}. One file, no network: keep it, send it, print it.</footer>
 </main>`;

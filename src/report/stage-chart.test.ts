@@ -34,4 +34,10 @@ test("the finding names both stages' numbers and whether the intervals touch", (
     "Stage grpo left accuracy at 0.0 % (n = 1,000).",
   );
   expect(finding([sft])).toBeNull();
+  const compared = (p: number) => ({
+    ...result("grpo", 0.46, [0.43, 0.49]),
+    paired: { against: "sft", mended: 30, broken: 12, p },
+  });
+  expect(finding([sft, compared(0.0075)])).toMatch(/n = 1,000\)\. McNemar's paired test: p 0\.0075\.$/);
+  expect(finding([sft, compared(0.5)])).toMatch(/p 0\.50, so this may be chance\.$/);
 });

@@ -1,4 +1,4 @@
-import { formatCount, formatInterval, formatPercent } from "./format.ts";
+import { formatChance, formatCount, formatInterval, formatPercent } from "./format.ts";
 import { html, type Markup } from "./html.ts";
 import type { StageResult } from "./summary.ts";
 
@@ -47,6 +47,10 @@ export function finding(results: readonly StageResult[]): string | null {
   const [from, to] = [formatPercent(before.accuracy), formatPercent(after.accuracy)];
   if (from === to) return `Stage ${after.name} left accuracy at ${to} (n = ${formatCount(after.n)}).`;
   const verb = points >= 0 ? "raised" : "lowered";
-  const certainty = apart ? "The intervals do not overlap." : "The intervals overlap: this may be chance.";
+  const { paired } = after;
+  let certainty = apart ? "The intervals do not overlap." : "The intervals overlap: this may be chance.";
+  // On the same problems a paired test sees more than two intervals do.
+  if (paired?.against === before.name)
+    certainty = `McNemar's paired test: p ${formatChance(paired.p)}${paired.p < 0.05 ? "" : ", so this may be chance"}.`;
   return `Stage ${after.name} ${verb} accuracy from ${from} to ${to} (${points >= 0 ? "+" : "−"}${Math.abs(points).toFixed(1)} points, n = ${formatCount(after.n)}). ${certainty}`;
 }

@@ -73,17 +73,21 @@ svg .label{fill:var(--s)}
 details{margin-top:18px}
 summary{cursor:pointer;color:var(--soft);font-size:14px}
 pre{background:var(--card);border:1px solid var(--line);border-radius:10px;padding:16px 18px;overflow:auto;font-size:13px;line-height:1.5}
-.warnings{padding-left:20px;font-size:15px}.warnings li{margin-bottom:6px}
+.compared{grid-template-columns:minmax(0,8fr) minmax(0,5fr)}.compared td small{display:block;margin:0}
+.warnings,.notes{padding-left:20px;font-size:15px}.notes li{margin-bottom:8px;overflow-wrap:anywhere}.notes pre{margin:6px 0 0;padding:10px 14px;max-height:220px}
+.warnings li{margin-bottom:6px}
 .attempts{display:grid;grid-template-columns:repeat(auto-fill,minmax(min(100%,320px),1fr));gap:18px;align-items:start}
 .attempt{--v:var(--wrong);background:var(--card);border:1px solid var(--line);border-left:4px dashed var(--v);border-radius:10px;padding:14px 16px;min-width:0}
 .attempt.right{--v:var(--right);border-left-style:solid}
 .attempt header{display:flex;flex-direction:column;gap:4px}
 .verdict{color:var(--v);font-size:13px;font-weight:650}
 .question{font-size:16px;overflow-wrap:anywhere}
+p.question{font-size:15px;line-height:1.45;margin:0;white-space:pre-wrap;max-height:220px;overflow:auto}
+.said{margin:12px 0;padding:2px 0 2px 12px;border-left:1px solid var(--line);max-height:300px;overflow:auto;white-space:pre-wrap;overflow-wrap:anywhere;font-size:14px;line-height:1.5;color:var(--soft)}
 .steps{list-style:none;margin:12px 0;padding:2px 0 2px 12px;border-left:1px solid var(--line);max-height:300px;overflow:auto}
 .steps li{overflow-wrap:anywhere;line-height:1.5;color:var(--soft)}
-.answer{margin:0 0 12px;overflow-wrap:anywhere}.answer code:first-of-type{color:var(--v);font-weight:650}.answer em{color:var(--soft);font-size:13px}
-.attempt dl{display:flex;flex-wrap:wrap;gap:6px 22px;margin:0;padding-top:10px;border-top:1px solid var(--line)}
+.answer{margin:0 0 12px;overflow-wrap:anywhere}.answer:not(.none) code:first-of-type{color:var(--v);font-weight:650}.answer em{color:var(--soft);font-size:13px}
+.attempt dl{display:flex;flex-wrap:wrap;gap:6px 18px;margin:0;padding-top:10px;border-top:1px solid var(--line)}
 .attempt dd{margin:0;font-size:14px;font-variant-numeric:tabular-nums}
 .filter{display:flex;gap:6px;margin-top:16px}.filter[hidden]{display:none}
 .filter button{font:inherit;font-size:14px;color:var(--soft);background:none;border:1px solid var(--line);border-radius:99px;padding:3px 14px;cursor:pointer}

@@ -49,11 +49,17 @@ test("a stage's result is its last one under its own name; its time is the stage
     { type: "evaluation", time: 0, stage: "rl", step: 9, result: result("harder", 0.2) },
     { type: "stage-end", time: 0, stage: "rl", seconds: 60 },
     { type: "evaluation", time: 0, stage: "eval", step: 0, result: result("test", 0.6) },
+    { type: "stage-end", time: 0, stage: "eval", seconds: 0 },
   ]);
   expect(stageResults(summary).map(({ name, accuracy, seconds }) => [name, accuracy, seconds])).toEqual([
     ["rl", 0.7, 60],
     ["eval", 0.6, 3],
   ]);
+});
+
+test("notes stand in order, each once", () => {
+  const note = (message: string): RunEvent => ({ type: "note", time: 0, stage: "sft", step: 0, message });
+  expect(summarizeRun([note("b"), note("a"), note("b")]).notes).toEqual(["b", "a"]);
 });
 
 test("repeated warnings are counted; an unfinished run has the time recorded so far", () => {

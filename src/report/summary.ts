@@ -30,6 +30,8 @@ export interface RunSummary {
   stages: StageSummary[];
   /** In order; the same message of the same stage once, with how often it came. */
   warnings: { stage: string; step: number; message: string; count: number }[];
+  /** What there is to know of the run, in order, each message once: what of the data is used, what is trained. */
+  notes: string[];
 }
 
 const supervisedOrRl = (metrics: Map<string, unknown>): StageKind => (metrics.has("reward") ? "rl" : "sft");
@@ -66,6 +68,7 @@ export function summarizeRun(events: readonly RunEvent[]): RunSummary {
     resumes: 0,
     stages: [],
     warnings: [],
+    notes: [],
   };
 
   for (const event of events) {
@@ -109,6 +112,9 @@ export function summarizeRun(events: readonly RunEvent[]): RunSummary {
         else summary.warnings.push({ stage, step, message, count: 1 });
         break;
       }
+      case "note":
+        if (!summary.notes.includes(event.message)) summary.notes.push(event.message);
+        break;
       case "run-end":
         summary.seconds = event.seconds;
         summary.finished = true;
@@ -146,7 +152,7 @@ export interface StageResult {
 
 /**
  * The measured stages, in order. A stage measured several times gives its last result named like the stage, or its last
- * result at all; the time is the whole stage's, or the evaluation's where the stage has none.
+ * result at all; the time is the whole stage's, its training and its measuring.
  */
 export function stageResults(summary: RunSummary): StageResult[] {
   return summary.stages.flatMap((stage) => {
@@ -162,7 +168,8 @@ export function stageResults(summary: RunSummary): StageResult[] {
         ci95,
         formatAccuracy,
         n,
-        seconds: stage.seconds ?? result.seconds,
+        // A stage that is only measured ends with no seconds of training.
+        seconds: Math.max(stage.seconds ?? 0, result.seconds),
         ...(paired && { paired }),
       },
     ];

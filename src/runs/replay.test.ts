@@ -13,6 +13,7 @@ const metrics = (stage: string, step: number, loss: number): RunEvent => ({
   values: { loss },
 });
 const resume = (stage: string, step: number): RunEvent => ({ type: "resume", time: 0, stage, step });
+const note = (message: string): RunEvent => ({ type: "note", time: 0, stage: "rl", step: 1, message });
 const warning = (stage: string, step: number, message: string): RunEvent => ({
   type: "warning",
   time: 0,
@@ -120,6 +121,9 @@ describe("liveEvents", () => {
       evaluation("rl", 1, "hard", 0.2),
       warning("rl", 1, "a"),
       warning("rl", 1, "b"),
+      note("a"),
+      note("b"),
+      note("a"),
       run("new"),
       start("rl", 2),
       metrics("rl", 1, 7),
@@ -133,6 +137,8 @@ describe("liveEvents", () => {
       evaluation("rl", 1, "hard", 0.2),
       warning("rl", 1, "a"),
       warning("rl", 1, "b"),
+      note("a"),
+      note("b"),
     ]);
   });
 });

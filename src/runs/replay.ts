@@ -11,7 +11,7 @@ export interface ResumePoint {
 /**
  * The events that still hold: a `resume` event drops what came before it in the log and lies after its (stage, step) –
  * later steps, the end of that stage, later stages, the end of the run. Of events that say the same thing again (same
- * type, stage, step, and evaluation name or warning text) the last one stands, at the place of the first.
+ * type, stage, step, and evaluation name or text of a warning or note) the last one stands, at the place of the first.
  */
 export function liveEvents(log: Iterable<RunEvent>): RunEvent[] {
   const stages = new Set<string>();
@@ -60,6 +60,11 @@ function isSuperseded(event: RunEvent, point: ResumePoint): boolean {
 function identity(event: RunEvent): string {
   const stage = "stage" in event ? event.stage : "";
   const step = "step" in event ? event.step : "";
-  const detail = event.type === "evaluation" ? event.result.name : event.type === "warning" ? event.message : "";
+  const detail =
+    event.type === "evaluation"
+      ? event.result.name
+      : event.type === "warning" || event.type === "note"
+        ? event.message
+        : "";
   return JSON.stringify([event.type, stage, step, detail]);
 }
