@@ -1,4 +1,6 @@
 // Logits of tokens that have occurred, divided by the penalty when positive, else multiplied.
+#include <stdexcept>
+
 #include "elementwise.h"
 
 namespace reckon {
@@ -19,6 +21,7 @@ void repetitionPenalty(const Arguments& a, Thread& thread) {
     float* row = logits + r * vocabulary;
     for (int32_t i = offsets[r]; i < offsets[r + 1]; i++) {
       const int32_t token = tokens[i];
+      if (token < 0 || token >= vocabulary) throw std::out_of_range("a penalized token must be an id of the vocabulary");
       const uint64_t bit = uint64_t{1} << (token & 63);
       if (seen[token >> 6] & bit) continue;
       seen[token >> 6] |= bit;

@@ -92,6 +92,11 @@ describe("contents that a kernel cannot take", () => {
       await expect(device.read(logps)).rejects.toThrow(/tokenLogps: a target must be an id of the vocabulary; check/);
       device.enqueue("tokenLogpsBackward", { logits, targets, entropies, dLogps: logps, dEntropies: logps, ...sizes });
       await expect(device.read(logits)).rejects.toThrow(/tokenLogpsBackward: a target must be an id/);
+      const offsets = device.allocate("i32", 2);
+      device.write(offsets, [0, 2]);
+      const penalized = { logits, tokens: targets, offsets, rows: 1, vocabulary: 2, penalty: 2 };
+      device.enqueue("repetitionPenalty", penalized);
+      await expect(device.read(logits)).rejects.toThrow(/repetitionPenalty: a penalized token must be an id/);
     }
     device.write(logits, [0, 0, 3, 3]);
     device.write(targets, [0, 1]);
