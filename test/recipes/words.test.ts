@@ -1,0 +1,121 @@
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { openReferenceDevice } from "../../src/engine/devices/reference/device.ts";
+import { planRecipe } from "../../src/pipeline/dry-run.ts";
+import { parseRecipe } from "../../src/pipeline/parse-recipe.ts";
+import { runRecipe } from "../../src/pipeline/run-recipe.ts";
+import type { RunEvent } from "../../src/records/events.ts";
+import { readAttempts } from "../../src/runs/run-reader.ts";
+import { type PublishedModel, writeHollow, writeTiny } from "./published-shapes.ts";
+
+const root = mkdtempSync(join(tmpdir(), "reckon-recipes-"));
+afterAll(() => rmSync(root, { recursive: true, force: true }));
+
+/** Problems in GSM8K's form, of our own. */
+const problems = [
+  ["Ada has 3 pens and buys 4 more. How many pens has she?", "She has 3+4 = <<3+4=7>>7 pens.\n#### 7"],
+  ["A box holds 6 eggs. How many eggs are in 5 boxes?", "5 boxes hold 5*6 = <<5*6=30>>30 eggs.\n#### 30"],
+  ["Ben had 20 coins and lost 8. How many are left?", "There are 20-8 = <<20-8=12>>12 coins left.\n#### 12"],
+  [
+    "Four friends share 24 plums, and each eats 2. How many plums has each then?",
+    "Each gets 24/4 = <<24/4=6>>6.\nThen each has 6-2 = <<6-2=4>>4.\n#### 4",
+  ],
+  ["A shelf is 90 cm long. How many books of 3 cm fit?", "There is room for 90/3 = <<90/3=30>>30 books.\n#### 30"],
+  ["Mia runs 2 km a day. How far does she run in a week?", "In a week she runs 7*2 = <<7*2=14>>14 km.\n#### 14"],
+];
+const data = join(root, "data");
+
+beforeAll(() => {
+  mkdirSync(data);
+  const rows = (chosen: string[][]) =>
+    chosen.map(([question, answer]) => JSON.stringify({ question, answer })).join("\n");
+  writeFileSync(join(data, "train.jsonl"), rows(problems.slice(0, 4)));
+  writeFileSync(join(data, "test.jsonl"), rows(problems.slice(4)));
+});
+
+const recipes = [
+  { file: "smollm2-gsm8k.yaml", model: "HuggingFaceTB/SmolLM2-135M-Instruct", trained: "4,884,480" },
+  // Queries and outputs 16 · (1024 + 1024), keys and values 16 · (1024 + 512), in 24 layers.
+  { file: "granite-moe-gsm8k.yaml", model: "ibm-granite/granite-3.0-1b-a400m-instruct", trained: "2,752,512" },
+] satisfies { file: string; model: PublishedModel; trained: string }[];
+
+function open(file: string, from: string, settings: readonly string[] = []) {
+  const text = readFileSync(join(import.meta.dirname, "..", "..", "recipes", file), "utf8");
+  return parseRecipe(text, file, [`model.from=${from}`, `task.data=${data}`, ...settings]);
+}
+
+describe.each(recipes)("$file", ({ file, model, trained }) => {
+  it("names the model and the data set on the hub", () => {
+    const text = readFileSync(join(import.meta.dirname, "..", "..", "recipes", file), "utf8");
+    const recipe = parseRecipe(text, file);
+    expect(recipe.model.from).toBe(model);
+    expect(recipe.task).toMatchObject({ data: "openai/gsm8k", layout: "gsm8k" });
+  });
+
+  it("can be planned for the published shape, whose weights are not read", async () => {
+    const dir = mkdtempSync(join(root, "hollow-"));
+    writeHollow(dir, model);
+    const said: string[] = [];
+    await planRecipe(open(file, dir, ["device.memoryLimitGb=16"]), (one) => said.push(one));
+    const [base, sft, grpo, lora] = said;
+    expect(base).toBe("base: measured on 2 problems");
+    expect(sft).toMatch(/^sft \(sft\): 1 steps of \d+ worked solutions of 4; micro-batches of up to [\d,]+ rows/);
+    expect(grpo).toMatch(/^grpo \(rl\): \d+ steps of \d problems × 8 attempts of up to \d+ tokens, from 4 problems/);
+    expect(lora).toContain(`trains ${trained} numbers`);
+    expect(lora).not.toContain("router");
+    expect(said.at(-1)).toMatch(/^memory, estimated: base .* [GM]B, sft .* GB, grpo .* GB; there are 16\.0 GB/);
+  });
+
+  const settings = [
+    "task.maxNewTokens=8",
+    "stages.sft.batchSize=2",
+    "stages.grpo.steps=2",
+    "stages.grpo.promptsPerStep=2",
+    "stages.grpo.group=3",
+    "stages.grpo.lengthProbe=2",
+    "device.threads=1",
+  ];
+  let dir: string;
+  beforeAll(async () => {
+    dir = mkdtempSync(join(root, "tiny-"));
+    await writeTiny(dir, model, openReferenceDevice());
+  });
+
+  it("runs from end to end on a small model of the same kind, and shows how experts are used", async () => {
+    const events: RunEvent[] = [];
+    const recipe = open(file, dir, settings);
+    const { run, stages, status } = await runRecipe(recipe, { root, onEvent: (event) => void events.push(event) });
+    expect(status).toBe("finished");
+    expect(stages.map(({ name, n }) => [name, n])).toEqual([
+      ["base", 2],
+      ["sft", 2],
+      ["grpo", 2],
+    ]);
+    const steps = events.flatMap((event) => (event.type === "metrics" ? [event] : []));
+    expect(steps.filter(({ stage }) => stage === "sft").map(({ values }) => values.loss > 0)).toEqual([true, true]);
+    expect(steps.filter(({ stage }) => stage === "grpo")).toHaveLength(2);
+    expect([...readAttempts(run)]).toHaveLength(2 * 2 * 3);
+    expect(events.some(({ type }) => type === "experts")).toBe(file.startsWith("granite"));
+    // A model of random weights ends nothing: the probe says so before the first step.
+    const warning = events.find((event) => event.type === "warning" && event.stage === "grpo" && event.step === 0);
+    expect(warning).toBeDefined();
+    expect(readFileSync(join(run, "report.html"), "utf8").includes("Experts")).toBe(file.startsWith("granite"));
+    expect(JSON.parse(readFileSync(join(run, "final", "adapter_config.json"), "utf8")).r).toBe(16);
+  });
+
+  it("comes to the same adapter, to the byte, when it dies in either stage and is resumed", async () => {
+    const dieAt = (stage: string, step: number) => (event: RunEvent) => {
+      if (event.type === "metrics" && event.stage === stage && event.step === step) throw new Error("died");
+    };
+    const recipe = open(file, dir, [...settings, "name=dying", "stages.sft.epochs=2", "checkpoints.every=1"]);
+    await expect(runRecipe(recipe, { root, onEvent: dieAt("sft", 3) })).rejects.toThrow("died");
+    await expect(runRecipe(recipe, { root, resume: true, onEvent: dieAt("grpo", 2) })).rejects.toThrow("died");
+    const { run } = await runRecipe(recipe, { root, resume: true });
+    const whole = await runRecipe({ ...recipe, name: "whole" }, { root });
+    const adapter = (of: string) => readFileSync(join(of, "final", "adapter_model.safetensors"));
+    expect(adapter(run).equals(adapter(whole.run))).toBe(true);
+    for (const one of [run, whole.run]) rmSync(one, { recursive: true });
+  });
+});
