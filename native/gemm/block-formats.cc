@@ -2,6 +2,8 @@
 // one by one, in the order of src/engine/formats/.
 #include "block-formats.h"
 
+#include "engine.h"
+
 #include <cstring>
 
 namespace reckon {
@@ -34,23 +36,21 @@ RECKON_INLINE float halfValue(uint16_t half) {
 
 RECKON_INLINE float halfAt(const uint8_t* at) { return halfValue(read<uint16_t>(at)); }
 
-constexpr int64_t kPanelRows = 32;
-
 // Panels of 32 rows: word ((row div 32) · inner + i) · 32 + row mod 32 is the upper half of element (row, i).
 struct Bf16 {
   static size_t bytes(int64_t outer, int64_t inner) {
-    return sizeof(uint16_t) * ((outer + kPanelRows - 1) / kPanelRows * kPanelRows) * inner;
+    return sizeof(uint16_t) * ((outer + kBf16Panel - 1) / kBf16Panel * kBf16Panel) * inner;
   }
-  static void decode(const uint8_t* matrix, int64_t, int64_t inner, int64_t row, int64_t begin, int64_t count, float* to) {
+  static void decode(const uint8_t* matrix, int64_t, int64_t inner, int64_t row, int64_t begin, int64_t count, float* __restrict to) {
     const uint16_t* from = reinterpret_cast<const uint16_t*>(matrix) +
-                           (row / kPanelRows * inner + begin) * kPanelRows + row % kPanelRows;
-    for (int64_t i = 0; i < count; i++) to[i] = asFloat(static_cast<uint32_t>(from[i * kPanelRows]) << 16);
+                           (row / kBf16Panel * inner + begin) * kBf16Panel + row % kBf16Panel;
+    for (int64_t i = 0; i < count; i++) to[i] = asFloat(static_cast<uint32_t>(from[i * kBf16Panel]) << 16);
   }
 };
 
 struct F16 {
   static size_t bytes(int64_t outer, int64_t inner) { return sizeof(uint16_t) * outer * inner; }
-  static void decode(const uint8_t* matrix, int64_t, int64_t inner, int64_t row, int64_t begin, int64_t count, float* to) {
+  static void decode(const uint8_t* matrix, int64_t, int64_t inner, int64_t row, int64_t begin, int64_t count, float* __restrict to) {
     const uint8_t* from = matrix + sizeof(uint16_t) * (row * inner + begin);
     for (int64_t i = 0; i < count; i++) to[i] = halfAt(from + 2 * i);
   }
@@ -60,7 +60,7 @@ struct F16 {
 struct Int8 {
   static constexpr int64_t kBlock = 64, kBytes = 4 + kBlock;
   static size_t bytes(int64_t outer, int64_t inner) { return outer * ((inner + kBlock - 1) / kBlock) * kBytes; }
-  static void decode(const uint8_t* matrix, int64_t, int64_t inner, int64_t row, int64_t begin, int64_t count, float* to) {
+  static void decode(const uint8_t* matrix, int64_t, int64_t inner, int64_t row, int64_t begin, int64_t count, float* __restrict to) {
     const uint8_t* blocks = matrix + row * ((inner + kBlock - 1) / kBlock) * kBytes;
     for (int64_t i = 0; i < count; i += kDecodeStep) {
       const uint8_t* block = blocks + (begin + i) / kBlock * kBytes;
@@ -115,8 +115,20 @@ struct Nf4 {
     const float product = map.values[absmaxes[block]] * read<float>(matrix + 4 + 4 * (block / kScaleBlock));
     return product + read<float>(matrix);
   }
+#if defined(RECKON_ISA_AVX512)
+  // 32 values from 16 bytes: the upper and the lower halves look up the table, and are put side by side.
+  static RECKON_INLINE void normalFloats(const uint8_t* codes, float scale, float* to) {
+    const __m512i bytes = _mm512_cvtepu8_epi32(_mm_loadu_si128(reinterpret_cast<const __m128i*>(codes)));
+    const __m512 table = _mm512_load_ps(kNormalFloat), factor = _mm512_set1_ps(scale);
+    const __m512 even = _mm512_mul_ps(_mm512_permutexvar_ps(_mm512_srli_epi32(bytes, 4), table), factor);
+    const __m512 odd = _mm512_mul_ps(_mm512_permutexvar_ps(bytes, table), factor);
+    const __m512i first = _mm512_setr_epi32(0, 16, 1, 17, 2, 18, 3, 19, 4, 20, 5, 21, 6, 22, 7, 23);
+    _mm512_storeu_ps(to, _mm512_permutex2var_ps(even, first, odd));
+    _mm512_storeu_ps(to + 16, _mm512_permutex2var_ps(even, _mm512_add_epi32(first, _mm512_set1_epi32(8)), odd));
+  }
+#endif
   static void decode(const uint8_t* matrix, int64_t outer, int64_t inner, int64_t row, int64_t begin, int64_t count,
-                     float* to) {
+                     float* __restrict to) {
     const uint8_t* codes = matrix + codesAt(outer * inner);
     const uint8_t* absmaxes = codes + (outer * inner + 1) / 2;
     const int64_t first = row * inner + begin;
@@ -126,6 +138,11 @@ struct Nf4 {
       const float scale = absmax(matrix, absmaxes, at / kBlock);
       const int64_t left = kBlock - at % kBlock;
       const int64_t end = i + left < count ? i + left : count;
+#if defined(RECKON_ISA_AVX512)
+      for (; i + kDecodeStep <= end && (first + i) % 2 == 0; i += kDecodeStep) {
+        normalFloats(codes + (first + i) / 2, scale, to + i);
+      }
+#endif
       for (; i < end; i++) {
         const uint8_t pair = codes[(first + i) / 2];
         to[i] = kNormalFloat[(first + i) % 2 == 0 ? pair >> 4 : pair & 15] * scale;
@@ -138,7 +155,7 @@ struct Nf4 {
 template <class Block>
 struct Rows {
   static size_t bytes(int64_t outer, int64_t inner) { return outer * inner / Block::kLength * Block::kBytes; }
-  static void decode(const uint8_t* matrix, int64_t, int64_t inner, int64_t row, int64_t begin, int64_t count, float* to) {
+  static void decode(const uint8_t* matrix, int64_t, int64_t inner, int64_t row, int64_t begin, int64_t count, float* __restrict to) {
     const uint8_t* blocks = matrix + row * (inner / Block::kLength) * Block::kBytes;
     for (int64_t i = 0; i < count; i += kDecodeStep) {
       const int64_t at = begin + i;
@@ -149,7 +166,7 @@ struct Rows {
 
 struct Q8_0 {
   static constexpr int64_t kLength = 32, kBytes = 34;
-  static RECKON_INLINE void step(const uint8_t* block, int, float* to) {
+  static RECKON_INLINE void step(const uint8_t* block, int, float* __restrict to) {
     const float d = halfAt(block);
     const int8_t* q = reinterpret_cast<const int8_t*>(block) + 2;
     for (int i = 0; i < 32; i++) to[i] = d * static_cast<float>(q[i]);
@@ -158,7 +175,7 @@ struct Q8_0 {
 
 struct Q4_0 {
   static constexpr int64_t kLength = 32, kBytes = 18;
-  static RECKON_INLINE void step(const uint8_t* block, int, float* to) {
+  static RECKON_INLINE void step(const uint8_t* block, int, float* __restrict to) {
     const float d = halfAt(block);
     for (int i = 0; i < 16; i++) to[i] = d * static_cast<float>((block[2 + i] & 15) - 8);
     for (int i = 0; i < 16; i++) to[16 + i] = d * static_cast<float>((block[2 + i] >> 4) - 8);
@@ -167,7 +184,7 @@ struct Q4_0 {
 
 struct Q4_1 {
   static constexpr int64_t kLength = 32, kBytes = 20;
-  static RECKON_INLINE void step(const uint8_t* block, int, float* to) {
+  static RECKON_INLINE void step(const uint8_t* block, int, float* __restrict to) {
     const float d = halfAt(block), m = halfAt(block + 2);
     for (int i = 0; i < 16; i++) to[i] = d * static_cast<float>(block[4 + i] & 15) + m;
     for (int i = 0; i < 16; i++) to[16 + i] = d * static_cast<float>(block[4 + i] >> 4) + m;
@@ -188,7 +205,7 @@ struct Part {
 
 struct Q4_K {
   static constexpr int64_t kLength = 256, kBytes = 144;
-  static RECKON_INLINE void step(const uint8_t* block, int j, float* to) {
+  static RECKON_INLINE void step(const uint8_t* block, int j, float* __restrict to) {
     const Part part(block, j);
     const uint8_t* q = block + 16 + 32 * (j / 2);
     const int shift = 4 * (j % 2);
@@ -198,7 +215,7 @@ struct Q4_K {
 
 struct Q5_K {
   static constexpr int64_t kLength = 256, kBytes = 176;
-  static RECKON_INLINE void step(const uint8_t* block, int j, float* to) {
+  static RECKON_INLINE void step(const uint8_t* block, int j, float* __restrict to) {
     const Part part(block, j);
     const uint8_t *high = block + 16, *q = block + 48 + 32 * (j / 2);
     const int shift = 4 * (j % 2);
@@ -211,7 +228,7 @@ struct Q5_K {
 
 struct Q6_K {
   static constexpr int64_t kLength = 256, kBytes = 210;
-  static RECKON_INLINE void step(const uint8_t* block, int j, float* to) {
+  static RECKON_INLINE void step(const uint8_t* block, int j, float* __restrict to) {
     const int side = j / 4, g = j % 4;
     const uint8_t *low = block + 64 * side + 32 * (g % 2), *high = block + 128 + 32 * side;
     const float d = halfAt(block + 208);

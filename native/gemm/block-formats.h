@@ -21,6 +21,8 @@ struct BlockFormat {
 
 // By the number that calls name a format with.
 const BlockFormat& blockFormat(int64_t number);
+// The format whose panels engines read themselves (see engine.h).
+constexpr int64_t kBf16Format = 0;
 
 }  // namespace RECKON_ISA
 }  // namespace reckon

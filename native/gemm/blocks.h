@@ -34,10 +34,12 @@ RECKON_INLINE void finish(Vec (&sums)[ROWS][VECTORS], int64_t columns, const Out
   }
 }
 
-using Tile = void (*)(const Left&, const Right&, int64_t depth, const Ahead&, const Output&);
+template <class Element>
+using TileOf = void (*)(const Left&, const RightOf<Element>&, int64_t depth, const Ahead&, const Output&);
+using Tile = TileOf<float>;
 
-template <class Multiply, int ROWS, int VECTORS, int PANELS, bool BY_DEPTH, bool MASKED>
-void tile(const Left& left, const Right& right, int64_t depth, const Ahead& ahead, const Output& output) {
+template <class Multiply, int ROWS, int VECTORS, int PANELS, bool BY_DEPTH, bool MASKED, class Element = float>
+void tile(const Left& left, const RightOf<Element>& right, int64_t depth, const Ahead& ahead, const Output& output) {
   for (int r = 0; r < ROWS; r++) {
     for (int v = 0; v < VECTORS * PANELS; v++) __builtin_prefetch(output.c + r * output.stride + v * W, 1);
   }
@@ -47,13 +49,15 @@ void tile(const Left& left, const Right& right, int64_t depth, const Ahead& ahea
 }
 
 // Tiles by rows − 1 and vectors − 1.
-struct TileTable {
-  Tile tiles[kTileRows][kTileVectors];
+template <class Element>
+struct TileTableOf {
+  TileOf<Element> tiles[kTileRows][kTileVectors];
 };
+using TileTable = TileTableOf<float>;
 
-template <class Multiply, bool BY_DEPTH, bool MASKED, int ROWS, int VECTORS>
-constexpr void fill(TileTable& table) {
-  table.tiles[ROWS - 1][VECTORS - 1] = tile<Multiply, ROWS, VECTORS, 1, BY_DEPTH, MASKED>;
+template <class Multiply, bool BY_DEPTH, bool MASKED, int ROWS, int VECTORS, class Element>
+constexpr void fill(TileTableOf<Element>& table) {
+  table.tiles[ROWS - 1][VECTORS - 1] = tile<Multiply, ROWS, VECTORS, 1, BY_DEPTH, MASKED, Element>;
   if constexpr (VECTORS > 1) {
     fill<Multiply, BY_DEPTH, MASKED, ROWS, VECTORS - 1>(table);
   } else if constexpr (ROWS > 1) {
@@ -61,9 +65,9 @@ constexpr void fill(TileTable& table) {
   }
 }
 
-template <class Multiply, bool BY_DEPTH, bool MASKED>
-constexpr TileTable makeTable() {
-  TileTable table{};
+template <class Multiply, bool BY_DEPTH, bool MASKED, class Element = float>
+constexpr TileTableOf<Element> makeTable() {
+  TileTableOf<Element> table{};
   fill<Multiply, BY_DEPTH, MASKED, kTileRows, kTileVectors>(table);
   return table;
 }
@@ -90,6 +94,8 @@ constexpr WideTable makeWideTable() {
 
 template <class Multiply>
 constexpr TileTable kPackedTiles = makeTable<Multiply, false, false>();
+template <class Multiply>
+constexpr TileTableOf<uint16_t> kBf16Tiles = makeTable<Multiply, false, false, uint16_t>();
 template <class Multiply>
 constexpr TileTable kGradientTiles = makeTable<Multiply, true, kMaskingIsFree>();
 template <class Multiply>
@@ -154,6 +160,26 @@ void multiplyBlock(const float* left, int64_t stride, bool rowsAreNear, int64_t 
         product(row, count, c, {next, share});
         next += share * depth;
       }
+    });
+  }
+}
+
+// c = A · B for B in the bf16 format (see engine.h), whose panels are those of the tiles. The next panel is fetched while one is
+// worked on.
+template <class Multiply>
+void multiplyBf16Block(const float* left, int64_t stride, int64_t rows, const uint16_t* panels, int64_t panelStride,
+                       int64_t depth, int64_t columns, const Output& output) {
+  static_assert(sizeof(Multiply) > 0 && kPanel == kBf16Panel, "a tile's columns are a panel's");
+  const RowTiles rowTiles(rows);
+  const int64_t share = (sizeof(uint16_t) * kPanel + rowTiles.count - 1) / rowTiles.count;
+  for (int64_t column = 0; column < columns; column += kPanel, panels += panelStride) {
+    const int64_t width = columns - column < kPanel ? columns - column : kPanel;
+    const RightOf<uint16_t> right{panels, kPanel, panelStride, width};
+    const char* next = reinterpret_cast<const char*>(panels + panelStride);
+    rowTiles.each([&](int64_t row, int count) {
+      kBf16Tiles<Multiply>.tiles[count - 1][(width - 1) / W]({left + row * stride, stride}, right, depth, {next, share},
+                                                             shifted(output, row, column));
+      next += share * depth;
     });
   }
 }

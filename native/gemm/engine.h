@@ -26,6 +26,10 @@ RECKON_INLINE Output shifted(const Output& output, int64_t row, int64_t column) 
 
 RECKON_INLINE int64_t ceilDivide(int64_t a, int64_t b) { return (a + b - 1) / b; }
 
+// Rows of a panel of a weight in the bf16 format: element (o, i) of [outer, inner] is the upper half of an f32, word
+// ((o div 32) · inner + i) · 32 + o mod 32; rows are padded with zeros to whole panels.
+constexpr int64_t kBf16Panel = 32;
+
 struct Engine {
   // Tells the layouts of packed weights apart in the pack cache.
   int layout;
@@ -40,17 +44,31 @@ struct Engine {
   // w[k + n·stride] when `byColumn`, else at w[k·stride + n].
   void (*packPanel)(const float* w, int64_t stride, bool byColumn, int64_t depth, int64_t columns, void* panel);
 
+  // packPanel from a weight in the bf16 format, `matrix` [outer, inner]: the panel of columns column … column + columns − 1
+  // over the depths from … from + depth − 1, where the depth is the inner axis when byColumn, else the outer one, and then
+  // `from` is a multiple of kBf16Panel.
+  void (*packBf16Panel)(const uint16_t* matrix, int64_t inner, bool byColumn, int64_t column, int64_t columns, int64_t from,
+                        int64_t depth, void* panel);
+
   // Bytes of the copy that `multiply` should be given of `rows` rows, to multiply them with `columns` columns in all; 0: it
   // reads x itself.
   size_t (*rowsBytes)(int64_t rows, int64_t depth, int64_t columns);
   void (*packRows)(const float* x, int64_t stride, int64_t rows, int64_t depth, void* copy);
+  // Words from row to row of packRows' copy.
+  int64_t (*copiedStride)(int64_t depth);
 
   // Bytes of scratch that `multiply` needs for `rows` rows.
   size_t (*sumsBytes)(int64_t rows);
-  // c = A · B for `rows` rows and `columns` columns that begin at a panel's edge. `a` is packRows' copy, and stride 0, or it
-  // is x with its stride, where rowsBytes is 0.
+  // c = A · B for `rows` rows and `columns` columns that begin at a panel's edge. `a` is packRows' copy, with
+  // stride 0 when it was made just now, else copiedStride; or it is x with its stride, where rowsBytes is 0.
   void (*multiply)(const void* a, int64_t stride, int64_t rows, const void* panels, int64_t depth, int64_t columns,
                    const Output& output, void* sums);
+
+  // `multiply` by column on a weight in the bf16 format, expanded in registers: worth it for up to bf16Rows rows; null where
+  // that never is. `panels` begins at the first column and depth; the next 32 columns follow panelStride words later.
+  void (*multiplyBf16)(const void* a, int64_t stride, int64_t rows, const uint16_t* panels, int64_t panelStride,
+                       int64_t depth, int64_t columns, const Output& output);
+  int bf16Rows;
 
   // Rows of a block of a weight gradient: its sum over rows is one chain per block.
   int gradientDepth;

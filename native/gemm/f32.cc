@@ -58,6 +58,43 @@ void packPanel(const float* w, int64_t stride, bool byColumn, int64_t depth, int
   }
 }
 
+// Widening is all there is to do: bf16 numbers are not changed by rounding.
+void packBf16Panel(const uint16_t* matrix, int64_t inner, bool byColumn, int64_t column, int64_t columns, int64_t from,
+                   int64_t depth, void* panel) {
+  float* to = static_cast<float*>(panel);
+  if (byColumn) {
+    // Columns beyond the last are zeros of the weight's last panel, or the panel after it, which must not be read.
+    for (int v = 0; v < kTileVectors; v++) {
+      const int64_t first = column + v * W;
+      const uint16_t* words = matrix + (first / kBf16Panel * inner + from) * kBf16Panel + first % kBf16Panel;
+      if (v * W >= columns) {
+        for (int64_t k = 0; k < depth; k++) store(to + k * kPanel + v * W, zero());
+      } else {
+        for (int64_t k = 0; k < depth; k++) store(to + k * kPanel + v * W, loadUpperHalves(words + k * kBf16Panel));
+      }
+    }
+    return;
+  }
+  for (int64_t k = 0; k < depth; k += W) {
+    const int count = static_cast<int>(depth - k < W ? depth - k : W);
+    const uint16_t* words = matrix + ((from + k) / kBf16Panel * inner + column) * kBf16Panel + (from + k) % kBf16Panel;
+    for (int v = 0; v < kTileVectors; v++) {
+      Vec square[W];
+#pragma GCC unroll 16
+      for (int n = 0; n < W; n++) {
+        square[n] = v * W + n < columns ? loadUpperHalves(words + (v * W + n) * kBf16Panel) : zero();
+      }
+      transpose(square);
+      if (count == W) {
+#pragma GCC unroll 16
+        for (int i = 0; i < W; i++) store(to + (k + i) * kPanel + v * W, square[i]);
+      } else {
+        for (int i = 0; i < count; i++) store(to + (k + i) * kPanel + v * W, square[i]);
+      }
+    }
+  }
+}
+
 template <bool ROUND>
 size_t rowsBytes(int64_t rows, int64_t depth, int64_t columns) {
   // Rows about a page apart share a few cache sets; long rows are worth having near when they are read many times.
@@ -88,6 +125,14 @@ void multiply(const void* a, int64_t stride, int64_t rows, const void* panels, i
   multiplyBlock<MultiplyF32>(left, stride, copied, rows, packed, depth, columns, output);
 }
 
+#if defined(RECKON_ISA_AVX512)
+void multiplyBf16(const void* a, int64_t stride, int64_t rows, const uint16_t* panels, int64_t panelStride, int64_t depth,
+                  int64_t columns, const Output& output) {
+  multiplyBf16Block<MultiplyF32>(static_cast<const float*>(a), stride ? stride : copyStride(depth), rows, panels,
+                                 panelStride, depth, columns, output);
+}
+#endif
+
 constexpr int kGradientDepth = 256;
 
 template <bool ROUND>
@@ -116,10 +161,16 @@ constexpr Engine engine() {
   engine.panel = kPanel;
   engine.panelBytes = panelBytes;
   engine.packPanel = packPanel<ROUND>;
+  engine.packBf16Panel = packBf16Panel;
   engine.rowsBytes = rowsBytes<ROUND>;
   engine.packRows = packRows<ROUND>;
+  engine.copiedStride = copyStride;
   engine.sumsBytes = sumsBytes;
   engine.multiply = multiply;
+#if defined(RECKON_ISA_AVX512)
+  engine.multiplyBf16 = multiplyBf16;
+  engine.bf16Rows = 3 * kTileRows;
+#endif
   engine.gradientDepth = kGradientDepth;
   engine.gradientRows = 8 * kTileRows;
   engine.gradientColumns = (ROUND ? 4 : 2) * kPanel;

@@ -16,23 +16,31 @@ namespace {
 constexpr int64_t kMostDepth = 1024;
 // Expanded panels of a task, bytes.
 constexpr int64_t kMostPanelBytes = 768 << 10;
-// Rows of a part: enough to make expanding cheap beside multiplying.
-constexpr int64_t kPartRows = 512;
-// Copies of rows that threads share, bytes; larger ones each task makes for itself.
-constexpr size_t kMostSharedBytes = 32 << 20;
+// Rows that make expanding a panel cheap beside multiplying it: widening bf16 costs about as much as four rows, decoding
+// other blocks as twenty.
+constexpr int64_t kLeastPartRowsBf16 = 112, kLeastPartRows = 256;
+// Copies of rows that threads share, bytes. Smaller ones each task makes for itself, which is cheaper than waiting for others;
+// larger ones too, or they would take much memory.
+constexpr size_t kLeastSharedBytes = 256 << 10, kMostSharedBytes = 32 << 20;
 
 // y = x · B (+ bias) (+ residual), B [depth, columns] made from the weight: by column (forward: weight [columns, depth]) or by
 // row (backward: weight [depth, columns]).
 struct Product {
   const float* x;
   const uint8_t* weight;
-  const BlockFormat& format;
+  int64_t formatNumber;
   const float* bias;
   const float* residual;
   float* y;
   Groups groups;
   int64_t depth, columns;
   bool byColumn;
+
+  int64_t outer() const { return byColumn ? columns : depth; }
+  int64_t inner() const { return byColumn ? depth : columns; }
+  const uint8_t* matrix(int64_t group) const {
+    return weight + blockFormat(formatNumber).bytes(outer(), inner()) * group;
+  }
 };
 
 // How the depth is cut; every block but the last is whole decoding steps long.
@@ -63,18 +71,36 @@ struct Work {
   const Chunk* chunks;
   const Part* parts;
   int64_t chunkCount, partCount;
+  // Bytes of the copies of all rows.
   size_t copyBytes;
+  // Runs that the panels are cut into.
+  int64_t runs;
 };
 
+// Bytes of the copy of a chunk's rows over one block of the depth; 0: there is none.
+size_t copyBytesOfBlock(const Product& product, const Engine& engine, const DepthBlocks& blocks, int64_t rows) {
+  return (engine.rowsBytes(rows, blocks.size, product.columns) + 63) / 64 * 64;
+}
+
 Work listWork(const Product& product, const Engine& engine, const DepthBlocks& blocks, Thread& thread) {
-  int64_t most = 0;
+  int64_t most = 0, groups = 0;
   for (int64_t g = 0; g < product.groups.count; g++) {
-    most += ceilDivide(product.groups.end(g) - product.groups.begin(g), engine.rowsAtOnce);
+    const int64_t chunksOfGroup = ceilDivide(product.groups.end(g) - product.groups.begin(g), engine.rowsAtOnce);
+    most += chunksOfGroup;
+    groups += chunksOfGroup > 0;
   }
+  // Runs as long as the cache takes; then, for the threads to be done together, parts of the rows; then shorter runs.
+  const int64_t panels = ceilDivide(product.columns, engine.panel);
+  const int64_t wanted = thread.count == 1 ? 1 : 6 * thread.count;
+  int64_t run = kMostPanelBytes / static_cast<int64_t>(engine.panelBytes(blocks.size) + 1);
+  run = run < 1 ? 1 : run > panels ? panels : run;
+  const int64_t partsOfGroup = ceilDivide(wanted, groups * ceilDivide(panels, run));
+  const int64_t least = product.formatNumber == kBf16Format ? kLeastPartRowsBf16 : kLeastPartRows;
+  const int64_t rowsOfPart = ceilDivide(product.groups.rows, groups * partsOfGroup);
+  const int64_t chunksOfPart = ceilDivide(rowsOfPart < least ? least : rowsOfPart, engine.rowsAtOnce);
   Chunk* chunks = static_cast<Chunk*>(thread.scratch(2, most * (sizeof(Chunk) + sizeof(Part))));
   Part* parts = reinterpret_cast<Part*>(chunks + most);
-  Work work{chunks, parts, 0, 0, 0};
-  const int64_t chunksOfPart = ceilDivide(kPartRows, engine.rowsAtOnce);
+  Work work{chunks, parts, 0, 0, 0, 0};
   for (int64_t g = 0; g < product.groups.count; g++) {
     const int64_t begin = product.groups.begin(g), rows = product.groups.end(g) - begin;
     const int64_t count = ceilDivide(rows, engine.rowsAtOnce);
@@ -84,19 +110,20 @@ Work listWork(const Product& product, const Engine& engine, const DepthBlocks& b
       if (i % chunksOfPart == 0) parts[work.partCount++] = {work.chunkCount, 0};
       parts[work.partCount - 1].chunks++;
       chunks[work.chunkCount++] = {g, from, here, work.copyBytes};
-      const size_t bytes = engine.rowsBytes(here, blocks.size, product.columns);
-      work.copyBytes += (bytes + 63) / 64 * 64 * blocks.count;
+      work.copyBytes += copyBytesOfBlock(product, engine, blocks, here) * blocks.count;
     }
   }
+  if (work.partCount * ceilDivide(panels, run) < wanted) run = work.partCount * panels / wanted;
+  work.runs = ceilDivide(panels, run < 1 ? 1 : run);
   return work;
 }
 
-// Where the copy of a chunk's rows over one block of the depth lies.
-char* copyOf(void* shared, const Chunk& chunk, int64_t block, const Product& product, const Engine& engine,
-             const DepthBlocks& blocks) {
-  const size_t bytes = engine.rowsBytes(chunk.rows, blocks.size, product.columns);
-  return static_cast<char*>(shared) + chunk.copyAt + (bytes + 63) / 64 * 64 * block;
-}
+// Copies of a chunk's rows, one for each block of the depth.
+struct Copies {
+  char* begin;
+  size_t blockBytes;
+  char* block(int64_t i) const { return begin + blockBytes * i; }
+};
 
 void packRows(const Product& product, const Engine& engine, const DepthBlocks& blocks, const Chunk& chunk, int64_t block,
               void* copy) {
@@ -104,37 +131,130 @@ void packRows(const Product& product, const Engine& engine, const DepthBlocks& b
                   blocks.length(block), copy);
 }
 
-// Expands `width` columns from `column` on, over one block of the depth, into panels.
-void expand(const Product& product, const Engine& engine, int64_t group, int64_t column, int64_t width, int64_t from,
-            int64_t depth, char* panels, Thread& thread) {
+// Expands `width` columns from `column` on, over `depth` depths from `from` on, into panels.
+void expand(const Product& product, const Engine& engine, const uint8_t* matrix, int64_t column, int64_t width,
+            int64_t from, int64_t depth, char* panels, Thread& thread) {
   const size_t panelBytes = engine.panelBytes(depth);
-  const int64_t outer = product.byColumn ? product.columns : product.depth;
-  const int64_t inner = product.byColumn ? product.depth : product.columns;
-  const uint8_t* matrix = product.weight + product.format.bytes(outer, inner) * group;
-  const auto wholeSteps = [](int64_t count) { return ceilDivide(count, kDecodeStep) * kDecodeStep + 16; };
-  if (product.byColumn) {
-    const int64_t stride = wholeSteps(depth);
-    float* rows = static_cast<float*>(thread.scratch(3, sizeof(float) * stride * engine.panel));
+  const auto eachPanel = [&](auto&& body) {
     for (int64_t n = 0; n < width; n += engine.panel, panels += panelBytes) {
-      const int64_t here = width - n < engine.panel ? width - n : engine.panel;
+      body(n, width - n < engine.panel ? width - n : engine.panel);
+    }
+  };
+  if (product.formatNumber == kBf16Format) {
+    eachPanel([&](int64_t n, int64_t here) {
+      engine.packBf16Panel(reinterpret_cast<const uint16_t*>(matrix), product.inner(), product.byColumn, column + n, here,
+                           from, depth, panels);
+    });
+    return;
+  }
+  const auto decode = blockFormat(product.formatNumber).decode;
+  const auto strideOf = [](int64_t count) { return ceilDivide(count, kDecodeStep) * kDecodeStep + 16; };
+  if (product.byColumn) {
+    const int64_t stride = strideOf(depth);
+    float* rows = static_cast<float*>(thread.scratch(3, sizeof(float) * stride * engine.panel));
+    eachPanel([&](int64_t n, int64_t here) {
       for (int64_t i = 0; i < here; i++) {
-        product.format.decode(matrix, outer, inner, column + n + i, from, depth, rows + i * stride);
+        decode(matrix, product.outer(), product.inner(), column + n + i, from, depth, rows + i * stride);
       }
       engine.packPanel(rows, stride, true, depth, here, panels);
-    }
+    });
     return;
   }
   const int64_t aligned = column / kDecodeStep * kDecodeStep, before = column - aligned;
-  const int64_t stride = wholeSteps(before + width);
+  const int64_t stride = strideOf(before + width);
   float* rows = static_cast<float*>(thread.scratch(3, sizeof(float) * stride * depth));
   for (int64_t k = 0; k < depth; k++) {
-    product.format.decode(matrix, outer, inner, from + k, aligned, before + width, rows + k * stride);
+    decode(matrix, product.outer(), product.inner(), from + k, aligned, before + width, rows + k * stride);
   }
-  for (int64_t n = 0; n < width; n += engine.panel, panels += panelBytes) {
-    const int64_t here = width - n < engine.panel ? width - n : engine.panel;
-    engine.packPanel(rows + before + n, stride, false, depth, here, panels);
-  }
+  eachPanel([&](int64_t n, int64_t here) { engine.packPanel(rows + before + n, stride, false, depth, here, panels); });
 }
+
+// A thread's way through its tasks.
+class Worker {
+ public:
+  Worker(const Product& product, const Engine& engine, const DepthBlocks& blocks, const Work& work, char* shared,
+         Thread& thread)
+      : product_(product), engine_(engine), blocks_(blocks), work_(work), shared_(shared), thread_(thread) {}
+
+  // Multiplies the rows of a part with `width` columns from `column` on.
+  void run(const Part& part, int64_t column, int64_t width) {
+    const Chunk* chunks = work_.chunks + part.firstChunk;
+    const uint8_t* matrix = product_.matrix(chunks[0].group);
+    const bool inRegisters = product_.formatNumber == kBf16Format && product_.byColumn && engine_.multiplyBf16 &&
+                             part.chunks == 1 && chunks[0].rows <= engine_.bf16Rows;
+    char* panels = nullptr;
+    if (!inRegisters) {
+      const size_t bytes = engine_.panelBytes(blocks_.size) * ceilDivide(width, engine_.panel);
+      panels = static_cast<char*>(thread_.scratch(4, bytes));
+    }
+    for (int64_t block = 0; block < blocks_.count; block++) {
+      const int64_t from = blocks_.begin(block), depth = blocks_.length(block);
+      if (!inRegisters) expand(product_, engine_, matrix, column, width, from, depth, panels, thread_);
+      for (int64_t c = 0; c < part.chunks; c++) {
+        const Chunk& chunk = chunks[c];
+        int64_t stride;
+        const void* left = rowsOf(chunk, block, &stride);
+        const Output output = outputOf(chunk, block, column);
+        if (inRegisters) {
+          const uint16_t* words = reinterpret_cast<const uint16_t*>(matrix) +
+                                  (column / kBf16Panel * product_.depth + from) * kBf16Panel;
+          engine_.multiplyBf16(left, stride, chunk.rows, words, product_.depth * kBf16Panel, depth, width, output);
+        } else {
+          const size_t sumsBytes = engine_.sumsBytes(chunk.rows);
+          engine_.multiply(left, stride, chunk.rows, panels, depth, width, output,
+                           sumsBytes ? thread_.scratch(1, sumsBytes) : nullptr);
+        }
+      }
+    }
+  }
+
+ private:
+  // The rows of a chunk over one block of the depth, as the engine wants them.
+  const void* rowsOf(const Chunk& chunk, int64_t block, int64_t* stride) {
+    const size_t bytes = copyBytesOfBlock(product_, engine_, blocks_, chunk.rows);
+    if (bytes == 0) {
+      *stride = product_.depth;
+      return product_.x + chunk.begin * product_.depth + blocks_.begin(block);
+    }
+    if (shared_) {
+      *stride = engine_.copiedStride(blocks_.length(block));
+      return Copies{shared_ + chunk.copyAt, bytes}.block(block);
+    }
+    *stride = 0;
+    // Few rows are copied whole, and serve the next task too.
+    const bool whole = bytes * blocks_.count <= kLeastSharedBytes;
+    const Copies own{static_cast<char*>(thread_.scratch(0, whole ? bytes * blocks_.count : bytes)), bytes};
+    if (!whole) {
+      copied_ = nullptr;
+      packRows(product_, engine_, blocks_, chunk, block, own.begin);
+      return own.begin;
+    }
+    if (copied_ != &chunk) {
+      copied_ = &chunk;
+      for (int64_t i = 0; i < blocks_.count; i++) packRows(product_, engine_, blocks_, chunk, i, own.block(i));
+    }
+    return own.block(block);
+  }
+
+  // Blocks of the depth after the first go on from what is there.
+  Output outputOf(const Chunk& chunk, int64_t block, int64_t column) const {
+    const int64_t at = chunk.begin * product_.columns + column;
+    float* y = product_.y + at;
+    if (block > 0) return {y, product_.columns, nullptr, y};
+    return {y, product_.columns, product_.bias ? product_.bias + chunk.group * product_.columns + column : nullptr,
+            product_.residual ? product_.residual + at : nullptr};
+  }
+
+  const Product& product_;
+  const Engine& engine_;
+  const DepthBlocks& blocks_;
+  const Work& work_;
+  // Copies of all rows; null when tasks make their own.
+  char* const shared_;
+  Thread& thread_;
+  // The chunk whose copies this thread's scratch holds.
+  const Chunk* copied_ = nullptr;
+};
 
 void multiply(const Product& product, Thread& thread) {
   if (product.groups.rows == 0 || product.columns == 0) return;
@@ -142,59 +262,26 @@ void multiply(const Product& product, Thread& thread) {
   const DepthBlocks blocks(product.depth);
   const Work work = listWork(product, engine, blocks, thread);
 
-  void* shared = nullptr;
-  if (work.copyBytes > 0 && work.copyBytes <= kMostSharedBytes) {
-    shared = thread.sharedScratch(0, work.copyBytes);
+  char* shared = nullptr;
+  if (work.copyBytes > kLeastSharedBytes && work.copyBytes <= kMostSharedBytes) {
+    shared = static_cast<char*>(thread.sharedScratch(0, work.copyBytes));
     thread.share(work.chunkCount * blocks.count, 1, [&](int64_t begin, int64_t end) {
       for (int64_t i = begin; i < end; i++) {
         const Chunk& chunk = work.chunks[i / blocks.count];
-        const int64_t block = i % blocks.count;
-        packRows(product, engine, blocks, chunk, block, copyOf(shared, chunk, block, product, engine, blocks));
+        const Copies copies{shared + chunk.copyAt, copyBytesOfBlock(product, engine, blocks, chunk.rows)};
+        packRows(product, engine, blocks, chunk, i % blocks.count, copies.block(i % blocks.count));
       }
     });
   }
 
-  const int64_t panels = ceilDivide(product.columns, engine.panel);
-  const size_t panelBytes = engine.panelBytes(blocks.size);
-  int64_t run = work.partCount * panels / (8 * thread.count);
-  const int64_t most = kMostPanelBytes / static_cast<int64_t>(panelBytes + 1);
-  if (run > most) run = most;
-  if (run < 1) run = 1;
-  const int64_t runs = ceilDivide(panels, run);
+  const int64_t panels = ceilDivide(product.columns, engine.panel), runs = work.runs;
+  Worker worker(product, engine, blocks, work, shared, thread);
   thread.shareNear(work.partCount * runs, 1, [&](int64_t begin, int64_t end) {
     for (int64_t task = begin; task < end; task++) {
-      const Part& part = work.parts[task / runs];
-      const int64_t group = work.chunks[part.firstChunk].group;
       const int64_t i = task % runs;
       const int64_t column = panels * i / runs * engine.panel;
       const int64_t limit = panels * (i + 1) / runs * engine.panel;
-      const int64_t width = (limit < product.columns ? limit : product.columns) - column;
-      char* expanded = static_cast<char*>(thread.scratch(4, panelBytes * ceilDivide(width, engine.panel)));
-      for (int64_t block = 0; block < blocks.count; block++) {
-        const int64_t from = blocks.begin(block), depth = blocks.length(block);
-        expand(product, engine, group, column, width, from, depth, expanded, thread);
-        for (int64_t c = part.firstChunk; c < part.firstChunk + part.chunks; c++) {
-          const Chunk& chunk = work.chunks[c];
-          const void* left = product.x + chunk.begin * product.depth + from;
-          int64_t stride = product.depth;
-          if (const size_t bytes = engine.rowsBytes(chunk.rows, blocks.size, product.columns)) {
-            void* copy = shared ? copyOf(shared, chunk, block, product, engine, blocks) : thread.scratch(0, bytes);
-            if (!shared) packRows(product, engine, blocks, chunk, block, copy);
-            left = copy;
-            stride = 0;
-          }
-          const int64_t at = chunk.begin * product.columns + column;
-          float* y = product.y + at;
-          // Blocks of the depth after the first go on from what is there.
-          const Output output = block > 0 ? Output{y, product.columns, nullptr, y}
-                                          : Output{y, product.columns,
-                                                   product.bias ? product.bias + group * product.columns + column : nullptr,
-                                                   product.residual ? product.residual + at : nullptr};
-          const size_t sumsBytes = engine.sumsBytes(chunk.rows);
-          engine.multiply(left, stride, chunk.rows, expanded, depth, width, output,
-                          sumsBytes ? thread.scratch(1, sumsBytes) : nullptr);
-        }
-      }
+      worker.run(work.parts[task / runs], column, (limit < product.columns ? limit : product.columns) - column);
     }
   });
 }
@@ -203,7 +290,7 @@ void multiply(const Product& product, Thread& thread) {
 
 // x blocks version bias residual y | rows inner outer format
 void linearBlocks(const Arguments& a, Thread& thread) {
-  multiply({a.buffer(0), a.buffer<uint8_t>(1), blockFormat(a.integer(9)), a.buffer(3), a.buffer(4), a.buffer(5),
+  multiply({a.buffer(0), a.buffer<uint8_t>(1), a.integer(9), a.buffer(3), a.buffer(4), a.buffer(5),
             {nullptr, 1, a.integer(6)}, a.integer(7), a.integer(8), true},
            thread);
 }
@@ -211,14 +298,14 @@ void linearBlocks(const Arguments& a, Thread& thread) {
 // dY blocks version dX | rows inner outer accumulate format
 void linearBlocksBackwardInput(const Arguments& a, Thread& thread) {
   float* dX = a.buffer(3);
-  multiply({a.buffer(0), a.buffer<uint8_t>(1), blockFormat(a.integer(8)), nullptr, a.integer(7) ? dX : nullptr, dX,
+  multiply({a.buffer(0), a.buffer<uint8_t>(1), a.integer(8), nullptr, a.integer(7) ? dX : nullptr, dX,
             {nullptr, 1, a.integer(4)}, a.integer(6), a.integer(5), false},
            thread);
 }
 
 // x blocks version bias offsets y | rows inner outer experts format
 void groupedLinearBlocks(const Arguments& a, Thread& thread) {
-  multiply({a.buffer(0), a.buffer<uint8_t>(1), blockFormat(a.integer(10)), a.buffer(3), nullptr, a.buffer(5),
+  multiply({a.buffer(0), a.buffer<uint8_t>(1), a.integer(10), a.buffer(3), nullptr, a.buffer(5),
             {a.buffer<int32_t>(4), a.integer(9), a.integer(6)}, a.integer(7), a.integer(8), true},
            thread);
 }
@@ -226,7 +313,7 @@ void groupedLinearBlocks(const Arguments& a, Thread& thread) {
 // dY blocks version offsets dX | rows inner outer experts accumulate format
 void groupedLinearBlocksBackwardInput(const Arguments& a, Thread& thread) {
   float* dX = a.buffer(4);
-  multiply({a.buffer(0), a.buffer<uint8_t>(1), blockFormat(a.integer(10)), nullptr, a.integer(9) ? dX : nullptr, dX,
+  multiply({a.buffer(0), a.buffer<uint8_t>(1), a.integer(10), nullptr, a.integer(9) ? dX : nullptr, dX,
             {a.buffer<int32_t>(3), a.integer(8), a.integer(5)}, a.integer(7), a.integer(6), false},
            thread);
 }

@@ -1,5 +1,6 @@
 // Pairs of bf16 in 32-bit words, lower depth in the lower half: the operand layout of VDPBF16PS and of AMX tiles.
 #pragma once
+#include "engine.h"
 #include "lanes.h"
 
 namespace reckon {
@@ -34,6 +35,23 @@ RECKON_INLINE Vec pairAcross(Vec first, Vec second) {
   const __m512i low = _mm512_srli_epi32((__m512i)roundToBf16(first).v, 16);
   return {(__m512)_mm512_or_si512(low, (__m512i)roundToBf16(second).v)};
 #endif
+}
+
+// W words from W columns of two neighbouring depths of a weight in the bf16 format; `second` null: zero.
+RECKON_INLINE Vec pairOfBf16(const uint16_t* first, const uint16_t* second) {
+  const __m512i low = _mm512_cvtepu16_epi32(_mm256_loadu_si256(reinterpret_cast<const __m256i*>(first)));
+  if (!second) return {(__m512)low};
+  return {(__m512)_mm512_or_si512(low, (__m512i)loadUpperHalves(second).v)};
+}
+
+// square[i], lane n: the pair of outer rows r + 2i and r + 2i + 1 at inner column n of `columns`, from a weight in the bf16
+// format: `words` begins at its panel of rows and first column, r is the panel's first row, so pairs lie side by side.
+RECKON_INLINE void pairsAcrossBf16(const uint16_t* words, int64_t columns, Vec (&square)[W]) {
+#pragma GCC unroll 16
+  for (int n = 0; n < W; n++) {
+    square[n] = n < columns ? load(reinterpret_cast<const float*>(words + n * kBf16Panel)) : zero();
+  }
+  transpose(square);
 }
 
 // The W words at column n of rows r and r + 1 of a matrix of `rows` × `columns`; zero beyond its edges.

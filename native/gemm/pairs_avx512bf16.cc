@@ -55,6 +55,29 @@ void packPanel(const float* w, int64_t stride, bool byColumn, int64_t depth, int
   }
 }
 
+void packBf16Panel(const uint16_t* matrix, int64_t inner, bool byColumn, int64_t column, int64_t columns, int64_t from,
+                   int64_t depth, void* panel) {
+  float* to = static_cast<float*>(panel);
+  if (byColumn) {
+    const uint16_t* words = matrix + (column / kBf16Panel * inner + from) * kBf16Panel;
+    for (int64_t k = 0; k < depth; k += 2, words += 2 * kBf16Panel, to += kPanel) {
+      const uint16_t* second = k + 1 < depth ? words + kBf16Panel : nullptr;
+      for (int v = 0; v < kTileVectors; v++) store(to + v * W, pairOfBf16(words + v * W, second ? second + v * W : nullptr));
+    }
+    return;
+  }
+  // The outer axis is padded with zeros to whole panels, so an odd depth's last pair ends with one.
+  for (int64_t k = 0; k < depth; k += kBf16Panel, to += W * kPanel) {
+    const uint16_t* words = matrix + ((from + k) / kBf16Panel * inner + column) * kBf16Panel;
+    const int count = partOf(pairsOf(depth - k));
+    for (int v = 0; v < kTileVectors; v++) {
+      Vec square[W];
+      pairsAcrossBf16(words + v * W * kBf16Panel, columns - v * W, square);
+      for (int i = 0; i < count; i++) store(to + i * kPanel + v * W, square[i]);
+    }
+  }
+}
+
 size_t rowsBytes(int64_t rows, int64_t depth, int64_t) { return sizeof(float) * rows * copyStride(pairsOf(depth)); }
 
 void packRows(const float* x, int64_t stride, int64_t rows, int64_t depth, void* copy) {
@@ -66,11 +89,13 @@ void packRows(const float* x, int64_t stride, int64_t rows, int64_t depth, void*
   }
 }
 
+int64_t copiedStride(int64_t depth) { return copyStride(pairsOf(depth)); }
+
 size_t sumsBytes(int64_t) { return 0; }
 
-void multiply(const void* a, int64_t, int64_t rows, const void* panels, int64_t depth, int64_t columns,
+void multiply(const void* a, int64_t stride, int64_t rows, const void* panels, int64_t depth, int64_t columns,
               const Output& output, void*) {
-  multiplyBlock<MultiplyPairs>(static_cast<const float*>(a), copyStride(pairsOf(depth)), true, rows,
+  multiplyBlock<MultiplyPairs>(static_cast<const float*>(a), copiedStride(depth), stride == 0, rows,
                                static_cast<const float*>(panels), pairsOf(depth), columns, output);
 }
 
@@ -96,8 +121,10 @@ constexpr Engine engine() {
   engine.panel = kPanel;
   engine.panelBytes = panelBytes;
   engine.packPanel = packPanel;
+  engine.packBf16Panel = packBf16Panel;
   engine.rowsBytes = rowsBytes;
   engine.packRows = packRows;
+  engine.copiedStride = copiedStride;
   engine.sumsBytes = sumsBytes;
   engine.multiply = multiply;
   engine.gradientDepth = kGradientDepth;

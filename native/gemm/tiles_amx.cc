@@ -73,9 +73,32 @@ void packPanel(const float* w, int64_t stride, bool byColumn, int64_t depth, int
   }
 }
 
+void packBf16Panel(const uint16_t* matrix, int64_t inner, bool byColumn, int64_t column, int64_t columns, int64_t from,
+                   int64_t depth, void* panel) {
+  float* to = static_cast<float*>(panel);
+  for (int64_t k = 0; k < depth; k += kStep) {
+    for (int64_t n = 0; n < kColumns; n += kTile, to += kTile * W) {
+      if (byColumn) {
+        const uint16_t* words = matrix + (column / kBf16Panel * inner + from + k) * kBf16Panel + n;
+        for (int i = 0; i < kTile; i++, words += 2 * kBf16Panel) {
+          const int64_t left = depth - k - 2 * i;
+          store(to + i * W, left > 0 ? pairOfBf16(words, left > 1 ? words + kBf16Panel : nullptr) : zero());
+        }
+        continue;
+      }
+      const uint16_t* words = matrix + ((from + k) / kBf16Panel * inner + column + n) * kBf16Panel;
+      Vec square[W];
+      pairsAcrossBf16(words, columns - n, square);
+      for (int i = 0; i < W; i++) store(to + i * W, square[i]);
+    }
+  }
+}
+
 size_t rowsBytes(int64_t rows, int64_t depth, int64_t) {
   return static_cast<size_t>(ceilDivide(rows, kTile)) * stepsOf(depth) * kTileBytes;
 }
+
+int64_t copiedStride(int64_t depth) { return stepsOf(depth) * kTileBytes / kTile / static_cast<int64_t>(sizeof(float)); }
 
 size_t sumsBytes(int64_t rows) { return static_cast<size_t>(ceilDivide(rows, kTile)) * 4 * kTileBytes; }
 
@@ -281,8 +304,10 @@ constexpr Engine engine() {
   engine.panel = kColumns;
   engine.panelBytes = panelBytes;
   engine.packPanel = packPanel;
+  engine.packBf16Panel = packBf16Panel;
   engine.rowsBytes = rowsBytes;
   engine.packRows = packRows;
+  engine.copiedStride = copiedStride;
   engine.sumsBytes = sumsBytes;
   engine.multiply = multiply;
   engine.gradientDepth = kGradientDepth;
