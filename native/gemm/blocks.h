@@ -172,10 +172,13 @@ void multiplyBf16Block(const float* left, int64_t stride, int64_t rows, const ui
   static_assert(sizeof(Multiply) > 0 && kPanel == kBf16Panel, "a tile's columns are a panel's");
   const RowTiles rowTiles(rows);
   const int64_t share = (sizeof(uint16_t) * kPanel + rowTiles.count - 1) / rowTiles.count;
+  const int64_t nextPanel = sizeof(uint16_t) * panelStride;
+  constexpr int64_t kNearAhead = 4096;
   for (int64_t column = 0; column < columns; column += kPanel, panels += panelStride) {
     const int64_t width = columns - column < kPanel ? columns - column : kPanel;
     const RightOf<uint16_t> right{panels, kPanel, panelStride, width};
-    const char* next = reinterpret_cast<const char*>(panels + panelStride);
+    // One tile of rows goes as fast as memory brings the panel: what it needs next is then fetched a little ahead.
+    const char* next = reinterpret_cast<const char*>(panels) + (rowTiles.count == 1 ? kNearAhead : nextPanel);
     rowTiles.each([&](int64_t row, int count) {
       kBf16Tiles<Multiply>.tiles[count - 1][(width - 1) / W]({left + row * stride, stride}, right, depth, {next, share},
                                                              shifted(output, row, column));
