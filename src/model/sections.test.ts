@@ -68,7 +68,11 @@ async function gradients(device: Device, config: DecoderConfig, { lora }: { lora
 }
 
 let device: Device;
-afterEach(() => device.close());
+afterEach(() => {
+  device.close();
+  // Native calls never wait, so without this the test runner would not hear of a file until its end.
+  return new Promise(setImmediate);
+});
 
 describe.each(Object.entries(shapes))("%s: a recording pass in sections", (_, config) => {
   it.each([
