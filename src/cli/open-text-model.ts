@@ -22,3 +22,12 @@ export async function openNamedModel(flags: TextModelFlags, output: Output): Pro
   for (const note of model.notes) output.say(output.remarkStyle.dim(note));
   return model;
 }
+
+/** Does something with a model and closes it, whatever comes of it. */
+export async function closing<T>(model: { close(): void }, work: () => T | Promise<T>): Promise<T> {
+  try {
+    return await work();
+  } finally {
+    model.close();
+  }
+}

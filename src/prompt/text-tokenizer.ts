@@ -39,6 +39,8 @@ export interface ChatEncoding extends ChatRendering {
 export interface TextTokenizer extends Tokenizer {
   /** Ids that end a completion: `eosId`, and those that generation_config.json or the GGUF file adds. */
   readonly stopIds: number[];
+  /** Ids of special tokens, the end tokens among them: marks of the model's, no part of what it says. */
+  readonly specialIds: ReadonlySet<number>;
   readonly bosId: number | null;
   /** Ids that Python's `tokenizer(text)` puts before and after a text; a chat template writes its own. */
   readonly framing: { readonly before: readonly number[]; readonly after: readonly number[] };
@@ -123,6 +125,7 @@ export class PipelineTokenizer implements TextTokenizer {
   readonly eosId: number;
   readonly bosId: number | null;
   readonly stopIds: number[];
+  readonly specialIds: ReadonlySet<number>;
   readonly framing: { readonly before: readonly number[]; readonly after: readonly number[] };
   readonly hasChatTemplate: boolean;
   private readonly pipeline: TokenizerPipeline;
@@ -148,7 +151,9 @@ export class PipelineTokenizer implements TextTokenizer {
     this.bosId = bos === undefined ? null : this.pipeline.idOf(bos);
     this.framing = parts.framing ?? { before: [], after: [] };
     for (const id of [...this.framing.before, ...this.framing.after]) this.known(id, "a token of the post-processor");
-    this.specialTexts = this.pipeline.added.filter((token) => token.special).map((token) => token.content);
+    const specials = this.pipeline.added.filter((token) => token.special);
+    this.specialTexts = specials.map((token) => token.content);
+    this.specialIds = new Set([...this.stopIds, ...specials.map((token) => token.id)]);
     this.hasChatTemplate = parts.chatTemplate !== null;
   }
 

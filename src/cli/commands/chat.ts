@@ -1,10 +1,11 @@
 import { Command } from "commander";
+import { ConfigError } from "../../base/errors.ts";
 import type { TextModel } from "../../pipeline/text-model.ts";
 import { type ChatMessage, createTextStream, type TextTokenizer } from "../../prompt/text-tokenizer.ts";
 import { Conversation, streamCompletion } from "../../rollout/stream.ts";
 import { askLines } from "../ask-lines.ts";
 import { exitCodes } from "../failure.ts";
-import { openNamedModel } from "../open-text-model.ts";
+import { closing, openNamedModel } from "../open-text-model.ts";
 import { addDevice, addExamples, addJson, addSeed } from "../options.ts";
 import { Output } from "../output.ts";
 import { listenForStop } from "../stop-signals.ts";
@@ -51,12 +52,8 @@ export function chatCommand(): Command {
     const output = new Output(flags);
     const template = readTemplate(flags);
     const model = await openNamedModel(flags, output);
-    try {
-      const messages = await talk(model, { ...flags, template }, output);
-      output.finish({ model: flags.model, messages });
-    } finally {
-      model.close();
-    }
+    const messages = await closing(model, () => talk(model, { ...flags, template }, output));
+    output.finish({ model: flags.model, messages });
   });
 }
 
@@ -68,12 +65,21 @@ async function talk({ policy, tokenizer }: TextModel, flags: Flags, output: Outp
   let messages = [...opening];
   let turns = 0;
 
+  /** Longest answer that still fits behind a prompt. */
+  const roomAfter = ({ length }: readonly number[]): number => {
+    const { maxPositions } = policy.config;
+    if (length < maxPositions) return Math.min(flags.maxNewTokens, maxPositions - length);
+    throw new ConfigError(
+      `chat: the conversation takes ${length} tokens, this model reads at most ${maxPositions}; begin again (/clear), or raise --context`,
+    );
+  };
+
   const answer = async (content: string, stopped: () => boolean) => {
     messages.push({ role: "user", content });
     const prompt = tokenizer.encodeChat(messages, { addGenerationPrompt: true, template: flags.template });
     let text = "";
     const stream = streamCompletion(policy, prompt, {
-      ...samplingOptions(flags),
+      ...samplingOptions({ ...flags, maxNewTokens: roomAfter(prompt) }),
       eosId: tokenizer.stopIds,
       textStream: () => createTextStream(visible(tokenizer)),
       seed: flags.seed,
@@ -100,8 +106,14 @@ async function talk({ policy, tokenizer }: TextModel, flags: Flags, output: Outp
       if (asked.kind === "interrupted") process.exitCode = exitCodes.stopped;
       if (asked.kind !== "line" || asked.text === "/exit") return messages;
       if (asked.text === "/clear") messages = [...opening];
+      else if (asked.text !== "" && !process.stdin.isTTY) await answer(asked.text, () => false);
       else if (asked.text !== "")
-        await (process.stdin.isTTY ? stoppable(answer, asked.text) : answer(asked.text, () => false));
+        await stoppable(answer, asked.text).catch((error: unknown) => {
+          // A conversation that has grown too long is no reason to lose it.
+          if (!(error instanceof ConfigError)) throw error;
+          messages.pop();
+          output.say(`error: ${error.message}`);
+        });
     }
   } finally {
     conversation.close();
@@ -122,7 +134,7 @@ async function stoppable(answer: (text: string, stopped: () => boolean) => Promi
   }
 }
 
-/** A tokenizer whose end tokens have no text: they end a turn and are no part of it. */
-const visible = (tokenizer: Pick<TextTokenizer, "decode" | "stopIds">) => ({
-  decode: (ids: ArrayLike<number>) => tokenizer.decode(Array.from(ids).filter((id) => !tokenizer.stopIds.includes(id))),
+/** A tokenizer whose special tokens have no text: they mark turns and are no part of them. */
+const visible = (tokenizer: Pick<TextTokenizer, "decode" | "specialIds">) => ({
+  decode: (ids: ArrayLike<number>) => tokenizer.decode(Array.from(ids).filter((id) => !tokenizer.specialIds.has(id))),
 });

@@ -6,6 +6,7 @@ import { measuredRecord } from "../../pipeline/attempt-record.ts";
 import { stageTable } from "../../report/table.ts";
 import { greedy } from "../../rollout/sampling.ts";
 import { type MeasuredFlags, openMeasuredModel } from "../measured-model.ts";
+import { closing } from "../open-text-model.ts";
 import { addDevice, addExamples, addJson, addSeed, addSet, wholeNumber } from "../options.ts";
 import { Output } from "../output.ts";
 import { ProgressLine } from "../progress-line.ts";
@@ -47,19 +48,20 @@ export function evalCommand(): Command {
     const flags = { ...given, ...(command.getOptionValueSource("weights") === "default" && { weights: undefined }) };
     const { split } = flags;
     const output = new Output(flags);
-    const { policy, task, evaluation, model, close } = await openMeasuredModel(flags, output);
+    const measured = await openMeasuredModel(flags, output);
+    const { policy, task, evaluation, model } = measured;
     const { n: wanted = evaluation?.problems ?? 1000, seed = evaluation?.seed ?? 1 } = flags;
-    const prompts = task.prompts(split, wanted, seed);
-    if (prompts.length === 0)
-      throw new DataError(
-        `--split ${split}: the recipe keeps no problems for it; set validation.problems, or use test`,
-      );
-    const line = new MeasuringLine(prompts.length);
-    line.advance(0);
-    const options = { name: split, sampling: { ...task.sampling, ...greedy(task.maxNewTokens) }, seed };
-    const { summary, attempts } = await evaluate(policy, prompts, task.grading, options, (done) => line.advance(done));
-    line.clear();
-    close();
+    const { summary, attempts } = await closing(measured, () => {
+      const prompts = task.prompts(split, wanted, seed);
+      if (prompts.length === 0)
+        throw new DataError(
+          `--split ${split}: the recipe keeps no problems for it; set validation.problems, or use test`,
+        );
+      const line = new MeasuringLine(prompts.length);
+      line.advance(0);
+      const options = { name: split, sampling: { ...task.sampling, ...greedy(task.maxNewTokens) }, seed };
+      return evaluate(policy, prompts, task.grading, options, (done) => line.advance(done)).finally(() => line.clear());
+    });
     const at = { stage: split, step: 0 };
     if (flags.out)
       writeFileSync(flags.out, attempts.map((one) => `${JSON.stringify(measuredRecord(at, one))}\n`).join(""));

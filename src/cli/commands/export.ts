@@ -1,9 +1,9 @@
 import { Command, Option } from "commander";
-import { type ExportReport, exportModel } from "../../model/export.ts";
+import { exportModel } from "../../model/export.ts";
 import { tokenizerFiles } from "../../prompt/tokenizer-files.ts";
 import { formatValue } from "../../report/format.ts";
 import { UsageError } from "../failure.ts";
-import { openNamedModel } from "../open-text-model.ts";
+import { closing, openNamedModel } from "../open-text-model.ts";
 import { addDevice, addExamples, addJson } from "../options.ts";
 import { Output } from "../output.ts";
 import type { TextModelFlags } from "../text-flags.ts";
@@ -48,13 +48,12 @@ export function exportCommand(): Command {
     const output = new Output(flags);
     const model = await openNamedModel({ ...flags, model: reference, weights: "stored" }, output);
     const form = merge || model.adapter === null ? "merged" : "adapter";
-    let report: ExportReport;
-    try {
+    const report = await closing(model, () => {
       if (form === "adapter" && dtype !== undefined)
         throw new UsageError(
           "--dtype: an adapter is written in f32; give --merge for a full checkpoint, or leave it out",
         );
-      report = await exportModel(model.policy, out, {
+      return exportModel(model.policy, out, {
         form,
         modelType: model.modelType,
         baseName: model.base,
@@ -62,9 +61,7 @@ export function exportCommand(): Command {
         files: tokenizerFiles(model.tokenizer),
         dtype: dtypes[dtype ?? "bf16"],
       });
-    } finally {
-      model.close();
-    }
+    });
     const { logitError, tolerance, notes } = report;
     const what = form === "adapter" ? "adapter" : "model";
     output.show(`${what.padEnd(8)} ${out}`);

@@ -7,7 +7,7 @@ import { formatCount } from "../../report/format.ts";
 import type { RolloutProgress } from "../../rollout/generation.ts";
 import { sampleAttempts } from "../../rollout/rollout.ts";
 import { UsageError } from "../failure.ts";
-import { openNamedModel } from "../open-text-model.ts";
+import { closing, openNamedModel } from "../open-text-model.ts";
 import { addDevice, addExamples, addJson, addSeed, wholeNumber } from "../options.ts";
 import { Output } from "../output.ts";
 import { ProgressLine } from "../progress-line.ts";
@@ -73,19 +73,20 @@ export function generateCommand(): Command {
     const rows = readPrompts(flags.prompts);
     const model = await openNamedModel(flags, output);
     const { policy, tokenizer } = model;
-    const prompts = rows.map((row) => promptIds(row, tokenizer, { chat, template }));
     const began = performance.now();
-    const { attempts, tokenCount } = await sampleAttempts(policy, prompts, {
-      ...samplingOptions(flags),
-      group: samples,
-      eosId: tokenizer.stopIds,
-      textStream: () => createTextStream(tokenizer),
-      seed,
-      maxActive,
-      onProgress: progressOf(prompts.length * samples),
+    const { attempts, tokenCount } = await closing(model, () => {
+      const prompts = rows.map((row) => promptIds(row, tokenizer, { chat, template }));
+      return sampleAttempts(policy, prompts, {
+        ...samplingOptions(flags),
+        group: samples,
+        eosId: tokenizer.stopIds,
+        textStream: () => createTextStream(tokenizer),
+        seed,
+        maxActive,
+        onProgress: progressOf(prompts.length * samples),
+      });
     });
     const seconds = (performance.now() - began) / 1000;
-    model.close();
     const textOf = (ids: readonly number[]) => tokenizer.decode(withoutEnd(ids, tokenizer.stopIds));
     const completions = rows.flatMap((row, p) =>
       attempts[p].map((attempt) => ({

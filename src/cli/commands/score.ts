@@ -3,7 +3,7 @@ import { Command } from "commander";
 import { readTexts, textIds } from "../../pipeline/read-prompts.ts";
 import { formatCount, formatValue } from "../../report/format.ts";
 import { scoreSequences } from "../../rollout/score.ts";
-import { openNamedModel } from "../open-text-model.ts";
+import { closing, openNamedModel } from "../open-text-model.ts";
 import { addDevice, addExamples, addJson } from "../options.ts";
 import { Output } from "../output.ts";
 import { addTextModel, type TextModelFlags } from "../text-flags.ts";
@@ -34,9 +34,10 @@ export function scoreCommand(): Command {
     const rows = readTexts(flags.file);
     const model = await openNamedModel(flags, output);
     const { policy, tokenizer } = model;
-    const sequences = rows.map((row) => textIds(row, tokenizer));
-    const scores = await scoreSequences(policy, sequences);
-    model.close();
+    const { sequences, scores } = await closing(model, async () => {
+      const sequences = rows.map((row) => textIds(row, tokenizer));
+      return { sequences, scores: await scoreSequences(policy, sequences) };
+    });
     const results = scores.map(({ logps }, i) => ({
       ids: sequences[i],
       tokens: sequences[i].map((id) => tokenizer.tokenText(id)),
