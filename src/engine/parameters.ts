@@ -33,7 +33,12 @@ export class Parameters {
   readonly entries: readonly Parameter[];
   private readonly byName: Map<string, Parameter>;
 
-  constructor(device: Device, definitions: readonly ParameterDefinition[], options: { trained: boolean }) {
+  /** @param options trained: whether gradients are kept; filled: whether starting values are put in, default true; else zeros */
+  constructor(
+    device: Device,
+    definitions: readonly ParameterDefinition[],
+    { trained, filled = true }: { trained: boolean; filled?: boolean },
+  ) {
     this.device = device;
     const offsets: number[] = [];
     let length = 0;
@@ -44,8 +49,8 @@ export class Parameters {
     this.length = length;
     this.count = definitions.reduce((total, { shape }) => total + sizeOf(shape), 0);
     this.values = device.allocate("f32", length);
-    this.gradients = options.trained ? device.allocate("f32", length) : null;
-    this.decay = options.trained ? device.allocate("f32", length) : null;
+    this.gradients = trained ? device.allocate("f32", length) : null;
+    this.decay = trained ? device.allocate("f32", length) : null;
     this.entries = definitions.map(({ name, shape }, i) => {
       const size = sizeOf(shape);
       return {
@@ -59,11 +64,13 @@ export class Parameters {
     this.byName = new Map(this.entries.map((entry) => [entry.name, entry]));
     // Array by array: the host never holds more than one of them.
     definitions.forEach(({ shape, initialize, decays }, i) => {
-      const start = new Float32Array(sizeOf(shape));
-      initialize(start);
-      device.write(this.entries[i].buffer, start);
+      const count = sizeOf(shape);
+      if (filled) {
+        const start = new Float32Array(count);
+        initialize(start);
+        device.write(this.entries[i].buffer, start);
+      }
       if (!this.decay || !decays) return;
-      const count = start.length;
       device.enqueue("fill", { out: device.view(this.decay, offsets[i], count), count, value: 1 });
     });
   }

@@ -15,7 +15,8 @@ const untrained = (parameter: Parameter): Parameter =>
  * first update.
  *
  * @param policy taken over: close the returned one instead. Its weights may be in any format
- * @param trained whether gradients are kept
+ * @param keeping trained: whether gradients are kept; filled: whether the additions get their starting values, default true; else
+ * zeros, for who writes others
  * @returns a policy that trains the adapter alone
  * @throws ConfigError listing everything in the options that is out of range or not in the model
  * @see arXiv:2106.09685
@@ -23,10 +24,10 @@ const untrained = (parameter: Parameter): Parameter =>
 export function attachLora(
   policy: Policy,
   options: LoraOptions,
-  { trained }: { trained: boolean } = { trained: true },
+  keeping: { trained: boolean; filled?: boolean } = { trained: true },
 ): Policy {
   const complete = completeLora(options, policy.config);
-  return attachModules(policy, complete, adapterModules(policy.config, complete, policy.weights), { trained });
+  return attachModules(policy, complete, adapterModules(policy.config, complete, policy.weights), keeping);
 }
 
 /** `attachLora` of the given additions, which may be some of those that the options mean, and of other ranks. */
@@ -34,12 +35,12 @@ export function attachModules(
   policy: Policy,
   options: Required<LoraOptions>,
   modules: readonly AdapterModule[],
-  { trained }: { trained: boolean },
+  keeping: { trained: boolean; filled?: boolean },
 ): Policy {
   const { device, weights: base } = policy;
   if (policy.adapter) throw new ConfigError("lora: this model has an adapter already; merge it into its base first");
   const { rankStabilized, dropout, seed } = options;
-  const parameters = new Parameters(device, adapterParameters(modules, new Rng(seed, 4)), { trained });
+  const parameters = new Parameters(device, adapterParameters(modules, new Rng(seed, 4)), keeping);
   const pairs = new Map<string, LoraPair>(
     modules.map(({ name, a, b, rank, alpha }, module) => {
       const scale = alpha / (rankStabilized ? Math.sqrt(rank) : rank);

@@ -115,9 +115,7 @@ function loadFrozen(
 }
 
 function loadTrained(device: Device, config: DecoderConfig, arrays: readonly PlacedArray[]): Policy {
-  // Not by the definitions' own starting values: those are made for all arrays at once.
-  const definitions = decoderParameters(config, new Rng(0, 0)).map((one) => ({ ...one, initialize: () => {} }));
-  const parameters = new Parameters(device, definitions, { trained: true });
+  const parameters = new Parameters(device, decoderParameters(config, new Rng(0)), { trained: true, filled: false });
   try {
     for (const array of arrays) {
       device.write(parameters.get(array.name).buffer, readValues(array));

@@ -96,17 +96,27 @@ export function wordTask(
     validation: problems.train.slice(trained),
     test: problems.test,
   };
+  // Stages ask for the same problems again and again: to be planned, estimated, trained on, measured.
+  const promptOf = remembered((problem: Problem) => wordPrompt(problem, tokenizer, prompting));
+  const demonstrationOf = remembered((problem: Problem) => wordDemonstration(problem, tokenizer, prompting));
   return {
     tokenizer,
     grading: { ...wordGrading(tokenizer, format), eosId: tokenizer.stopIds },
     maxNewTokens,
     sampling: { maxNewTokens, stopStrings: format.stops },
-    demonstrations: (count, seed) =>
-      choose(splits.reinforcement, count, seed).map((problem) => wordDemonstration(problem, tokenizer, prompting)),
+    demonstrations: (count, seed) => choose(splits.reinforcement, count, seed).map(demonstrationOf),
     prompts: (split, count, seed) =>
-      choose(splits[split], split === "validation" ? undefined : count, seed).map((problem) =>
-        wordPrompt(problem, tokenizer, prompting),
-      ),
+      choose(splits[split], split === "validation" ? undefined : count, seed).map(promptOf),
+  };
+}
+
+/** `make`, once for each problem. */
+function remembered<T>(make: (problem: Problem) => T): (problem: Problem) => T {
+  const made = new Map<Problem, T>();
+  return (problem) => {
+    let found = made.get(problem);
+    if (found === undefined) made.set(problem, (found = make(problem)));
+    return found;
   };
 }
 

@@ -39,7 +39,9 @@ export const purposes = {
 /** A policy of that shape on a device that only counts, its memory told apart by `purposes`. */
 export function countedPolicy(device: CountingDevice, { config, frozen, lora }: ModelPlan): Policy {
   const base = frozen ? frozenOf(device.for(purposes.weights), config, frozen) : trainedOf(device, config);
-  const policy = lora ? attachLora({ ...base, device: device.for(purposes.trained) }, lora) : base;
+  const policy = lora
+    ? attachLora({ ...base, device: device.for(purposes.trained) }, lora, { trained: true, filled: false })
+    : base;
   return {
     ...policy,
     device: device.for(purposes.keys),
@@ -61,7 +63,7 @@ function frozenOf(device: CountingDevice, config: DecoderConfig, arrays: readonl
 }
 
 function trainedOf(device: CountingDevice, config: DecoderConfig): Policy {
-  const definitions = decoderParameters(config, new Rng(0)).map((one) => ({ ...one, initialize: () => {} }));
-  const parameters = new Parameters(device.for(purposes.trained), definitions, { trained: true });
+  const definitions = decoderParameters(config, new Rng(0));
+  const parameters = new Parameters(device.for(purposes.trained), definitions, { trained: true, filled: false });
   return wholePolicy(device.for(purposes.weights), config, parameters);
 }
