@@ -1,9 +1,11 @@
+import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { parseConfig } from "../base/config.ts";
 import { ConfigError } from "../base/errors.ts";
+import { parseHubReference } from "../base/hub/reference.ts";
 import type { Policy } from "../model/policy.ts";
 import { arithmeticTask } from "../pipeline/arithmetic-task.ts";
-import { isArithmeticModel, modelDirectory } from "../pipeline/model-directory.ts";
+import { isArithmeticModel, isLanguageModel, modelDirectory } from "../pipeline/model-directory.ts";
 import { openModel } from "../pipeline/open-model.ts";
 import { type Recipe, recipeSchema } from "../pipeline/recipe.ts";
 import type { Task } from "../pipeline/task.ts";
@@ -46,8 +48,14 @@ export interface MeasuredModel {
 export async function openMeasuredModel(flags: MeasuredFlags, output: Output): Promise<MeasuredModel> {
   const recipe = flags.recipe === undefined ? null : readRecipeFile(flags.recipe, flags.set);
   if (flags.set && recipe === null) throw new UsageError("--set changes a recipe: give --recipe, too");
-  return isArithmeticModel(flags.model) ? openArithmetic(flags, recipe) : openWords(flags, recipe, output);
+  const { model } = flags;
+  const words = recipe?.task.kind === "words" || isLanguageModel(model) || isOnHubAlone(model);
+  return words && !isArithmeticModel(model) ? openWords(flags, recipe, output) : openArithmetic(flags, recipe);
 }
+
+/** Whether a name can be a hub's and is nothing here. */
+const isOnHubAlone = (reference: string): boolean =>
+  !existsSync(reference) && parseHubReference(reference, "model") !== null;
 
 function openArithmetic(flags: MeasuredFlags, recipe: Recipe | null): MeasuredModel {
   for (const name of ["adapter", "weights", "context"] as const)
@@ -73,7 +81,9 @@ async function openWords(flags: MeasuredFlags, given: Recipe | null, output: Out
   const recipe = given ?? own;
   if (recipe === null)
     throw new UsageError(
-      `${flags.model}: a language model has no problems of its own: give --recipe FILE, whose task it is measured on`,
+      isOnHubAlone(flags.model)
+        ? `${flags.model}: no such directory here, and a model of the hub has no problems of its own; check --model, or give --recipe FILE`
+        : `${flags.model}: a language model has no problems of its own: give --recipe FILE, whose task it is measured on`,
     );
   const { task: settings, seed, evaluation, validation } = recipe;
   if (settings.kind !== "words")

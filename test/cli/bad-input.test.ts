@@ -106,7 +106,7 @@ test("a wrong command line is a usage error, exit code 2", async () => {
   const wrong: [string[], RegExp][] = [
     [["run", "good.yaml", "--threads", "0"], /--threads.*Expected auto or a whole number from 1 to 256/],
     [["eval", "--model", "runs/good", "--n", "many"], /--n.*Expected a whole number from 1/],
-    [["eval"], /required option '--model <dir>'/],
+    [["eval"], /required option '--model <model>'/],
     [["run", "good.yaml", "--resum"], /unknown option '--resum'\n\(Did you mean --resume\?\)/],
     [["evla"], /unknown command 'evla'\n\(Did you mean eval\?\)/],
     [["run", "good.yaml", "--resume", "--overwrite"], /give one of them/],
@@ -145,7 +145,7 @@ test("models that are missing, truncated, of other programs, or altered", async 
     ["truncated", /truncated\/model\.safetensors.*(truncated|bytes|end)/],
     ["weightless", /weightless\/model\.safetensors/],
     ["foreign", /foreign\/config\.json: expected a model written by reckon/],
-    ["torn", /torn\/config\.json: not JSON/],
+    ["torn", /torn\/config\.json: expected JSON/],
     ["altered", /altered\/model\.safetensors does not fit its config\.json: layers\.2/],
     ["noise", /noise\/model\.safetensors/],
   ];

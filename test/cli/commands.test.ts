@@ -71,11 +71,11 @@ describe("run", () => {
     expect(result.run).toBe("json/small");
     expect(result.stages).toEqual([
       { ...stageShape, name: "sft" },
-      { ...stageShape, name: "grpo" },
+      { ...stageShape, name: "grpo", paired: expect.objectContaining({ against: "sft", p: expect.any(Number) }) },
     ]);
     expect(Object.keys(result.stages[0])).toEqual(["name", "accuracy", "ci95", "formatAccuracy", "n", "seconds"]);
     expect(ended.stderr).toMatch(/seed 3/);
-    expect(ended.stderr).toMatch(/stage +accuracy +95 % interval +format +n +time/);
+    expect(ended.stderr).toMatch(/stage +accuracy +95 % interval +against the stage before +format +n +time/);
     // biome-ignore lint/suspicious/noControlCharactersInRegex: colour codes are what must not be there
     expect(ended.stderr).not.toMatch(/\u001b/);
   });
@@ -157,6 +157,7 @@ test("eval measures the same problems the run did, and keeps the attempts", asyn
   const {
     name: _,
     seconds: __,
+    paired: ___,
     ...measured
   } = lastLine(await reckon.run(["report", "runs/small", "--json"])).stages[1];
   expect(result).toMatchObject({ model: "runs/small/final", split: "test", seed: 1, decoding: "greedy", ...measured });
