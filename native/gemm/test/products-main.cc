@@ -151,6 +151,32 @@ void checkGrouped(Runner& runner, const std::vector<int32_t>& offsets, int64_t i
   if (!same(sums, sumsPlain.data())) fail("groupedColumnSum", rows, inner, outer);
 }
 
+// A weight in the bf16 format gives, bit for bit, what its values give as a plain weight: up to the depth from which a product
+// is cut into blocks, the chains are the same.
+void checkBf16Blocks(Runner& runner, int64_t rows, int64_t inner, int64_t outer) {
+  const auto x = random(rows * inner, 1), bias = random(outer, 3), dY = random(rows * outer, 5);
+  auto w = random(outer * inner, 2);
+  std::vector<uint16_t> blocks((outer + 31) / 32 * 32 * inner);
+  for (int64_t o = 0; o < outer; o++) {
+    for (int64_t i = 0; i < inner; i++) {
+      uint32_t bits;
+      std::memcpy(&bits, &w[o * inner + i], 4);
+      blocks[(o / 32 * inner + i) * 32 + o % 32] = static_cast<uint16_t>(bits >> 16);
+      bits &= 0xffff0000u;
+      std::memcpy(&w[o * inner + i], &bits, 4);
+    }
+  }
+  std::vector<float> y(rows * outer), dX(rows * inner), yPlain = y, dXPlain = dX;
+  const double R = double(rows), I = double(inner), O = double(outer);
+  version++;
+  runner.run("linear", {word(x.data()), word(w.data()), version, word(bias.data()), 0, word(yPlain.data()), R, I, O});
+  runner.run("linearBackwardInput", {word(dY.data()), word(w.data()), version, word(dXPlain.data()), R, I, O, 0});
+  runner.run("linearBlocks", {word(x.data()), word(blocks.data()), version, word(bias.data()), 0, word(y.data()), R, I, O, 0});
+  runner.run("linearBlocksBackwardInput", {word(dY.data()), word(blocks.data()), version, word(dX.data()), R, I, O, 0, 0});
+  if (!same(y, yPlain.data())) fail("linearBlocks", rows, inner, outer);
+  if (!same(dX, dXPlain.data())) fail("linearBlocksBackwardInput", rows, inner, outer);
+}
+
 // Rows of a large product computed in small calls, from wherever they lie in it, and with another number of threads.
 void checkInvariance(Runner& one, Runner& two, int64_t inner, int64_t outer) {
   const int64_t all = 600;
@@ -201,6 +227,7 @@ int main(int count, char** words) {
     for (auto [inner, outer] : {std::pair<int64_t, int64_t>{1, 1}, {3, 2}, {16, 16}, {31, 33}, {32, 57}, {64, 64},
                                {64, 8}, {70, 130}, {128, 40}, {0, 5}, {5, 0}, {0, 0}}) {
       checkPlain(two, rows, inner, outer);
+      checkBf16Blocks(two, rows, inner, outer);
     }
   }
   checkPlain(one, 70, 600, 100);
