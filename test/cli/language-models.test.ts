@@ -2,6 +2,7 @@ import { cpSync, existsSync, mkdirSync, readFileSync, rmSync, truncateSync, writ
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test, vi } from "vitest";
 import { runCommandLine } from "../../src/cli/command-line.ts";
+import { type HubServer, serveHub } from "../hub-server.ts";
 import { compileTimeoutMs, type Ended, ending, InstalledReckon, lastLine } from "./reckon.ts";
 import { writeTinyModel } from "./tiny-model.ts";
 
@@ -258,6 +259,50 @@ describe("a run on problems in words", () => {
     const ended = await reckon.run([...asked.slice(0, -1), "text.txt", ...threads]);
     expect(ended.code).toBe(0);
     expect(ended.stderr).toContain("the adapter was trained on tiny, and the weights at other are others");
+  });
+});
+
+describe("a hub", () => {
+  let hub: HubServer;
+  let env: Record<string, string>;
+  const commit = "c".repeat(40);
+  beforeAll(async () => {
+    const read = (dir: string, files: string[]) =>
+      Object.fromEntries(files.map((file) => [file, readFileSync(at(dir, file))]));
+    const model = read("tiny", ["config.json", "model.safetensors", "tokenizer.json", "tokenizer_config.json"]);
+    hub = await serveHub({
+      "models/org/tiny": { revisions: { main: { commit, files: model } } },
+      "models/org/gated": { revisions: { main: { commit, files: model } }, access: "licence" },
+      "datasets/org/counts": { revisions: { main: { commit, files: read(".", ["train.jsonl", "test.jsonl"]) } } },
+    });
+    env = { HF_ENDPOINT: hub.endpoint, HF_HOME: at("cache"), HF_TOKEN: "", HF_HUB_OFFLINE: "" };
+  });
+  afterAll(() => hub.close());
+
+  test("serves model and data of a run, which says what it fetches; then the cache does", async () => {
+    const from = [
+      "--set",
+      "model.from=org/tiny",
+      "--set",
+      "task.data=org/counts",
+      "--set",
+      "stages=[{name: base, kind: eval}]",
+    ];
+    const fetched = await reckon.run(["run", "words.yaml", "--name", "fetched", ...from], { env });
+    expect(fetched.stderr).toMatch(/^fetching \S+, MB /m);
+    expect(fetched.code).toBe(0);
+    const offline = { ...env, HF_HUB_OFFLINE: "1" };
+    const again = await reckon.run(["run", "words.yaml", "--name", "again", ...from], { env: offline });
+    expect([again.code, again.stderr.includes("fetching")]).toEqual([0, false]);
+  });
+
+  test("says what it does not have, and what needs a licence", async () => {
+    const chat = (model: string) => reckon.run(["chat", "--model", model, "--message", "hi"], { env });
+    const [missing, revision, gated] = await Promise.all(["org/none", "org/tiny@v9", "org/gated"].map(chat));
+    expect(missing.stderr).toMatch(/^error: model org\/none: .*check the spelling/);
+    expect(revision.stderr).toMatch(/^error: model org\/tiny: no revision v9/);
+    expect(gated.stderr).toMatch(/^error: model org\/gated: needs a licence to be accepted .*HF_TOKEN/);
+    expect([missing.code, revision.code, gated.code]).toEqual([1, 1, 1]);
   });
 });
 
