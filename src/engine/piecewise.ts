@@ -1,7 +1,7 @@
 import type { DeviceBuffer } from "./device.ts";
 import type { KernelArguments, KernelName } from "./kernels.ts";
 import type { Scope } from "./scope.ts";
-import { Tape, type Tensor } from "./tape.ts";
+import { type KeptActivations, Tape, type Tensor } from "./tape.ts";
 
 /**
  * A forward pass whose rows come in pieces: the prompts first, then one row per active attempt for each sampled token.
@@ -10,7 +10,8 @@ import { Tape, type Tensor } from "./tape.ts";
  * batch-invariant, so they are the same bits. `adopt` then walks the model once without computing and gives back a
  * recording tape over the whole tensors.
  *
- * What is not row by row (rows sorted by expert) is recomputed by `adopt`.
+ * What is not row by row (rows sorted by expert) is recomputed by `adopt`; what is kept of the rest is `KeptActivations`'
+ * `all` or `costly`.
  */
 export class PiecewiseTape extends Tape {
   private readonly pieceScope: Scope;
@@ -24,10 +25,13 @@ export class PiecewiseTape extends Tape {
 
   /**
    * @param scopes `step` holds what outlives a piece, `piece` is ended at each new piece
-   * @param options capacity: rows of all pieces together, at most
+   * @param options capacity: rows of all pieces together, at most; activations: what is kept for the way back, default all
    */
-  constructor(scopes: { step: Scope; piece: Scope }, options: { capacity: number }) {
-    super(scopes.piece, { recording: false });
+  constructor(
+    scopes: { step: Scope; piece: Scope },
+    options: { capacity: number; activations?: Exclude<KeptActivations, "inputs"> },
+  ) {
+    super(scopes.piece, { recording: false, activations: options.activations });
     this.stepScope = scopes.step;
     this.pieceScope = scopes.piece;
     this.capacity = options.capacity;
@@ -66,6 +70,18 @@ export class PiecewiseTape extends Tape {
     return piece;
   }
 
+  override computed<N extends KernelName>(
+    kernel: N,
+    size: { rows: number; width: number },
+    args: (y: DeviceBuffer) => KernelArguments<N, DeviceBuffer>,
+  ): Tensor {
+    if (this.activations === "all" || !this.inSection) return super.computed(kernel, size, args);
+    // Of this piece alone, and of this section.
+    const y = super.tensor(size.rows, size.width);
+    this.forward(kernel, args(y.buffer));
+    return y;
+  }
+
   override whole(x: Tensor): Tensor {
     return this.wholeOf.get(x) ?? x;
   }
@@ -73,7 +89,7 @@ export class PiecewiseTape extends Tape {
   /** A recording tape on which the same model call, over all rows so far, finds its activations already computed. */
   adopt(): Tape {
     this.pieceScope.end();
-    return new AdoptedTape(this.stepScope, this.wholes, this.filled);
+    return new AdoptedTape(this.stepScope, this.wholes, this.filled, this.activations);
   }
 }
 
@@ -82,9 +98,11 @@ class AdoptedTape extends Tape {
   private readonly wholes: Tensor[];
   private readonly rows: number;
   private next = 0;
+  /** Until backward begins. */
+  private walking = true;
 
-  constructor(scope: Scope, wholes: Tensor[], rows: number) {
-    super(scope, { recording: true });
+  constructor(scope: Scope, wholes: Tensor[], rows: number, activations: KeptActivations) {
+    super(scope, { recording: true, activations });
     this.wholes = wholes;
     this.rows = rows;
   }
@@ -103,5 +121,14 @@ class AdoptedTape extends Tape {
 
   override forward<N extends KernelName>(kernel: N, args: KernelArguments<N, DeviceBuffer>): void {
     if (this.regroupedDepth > 0) super.forward(kernel, args);
+  }
+
+  override backward(): void {
+    this.walking = false;
+    super.backward();
+  }
+
+  protected override compute<N extends KernelName>(kernel: N, args: KernelArguments<N, DeviceBuffer>): boolean {
+    return (!this.walking || this.regroupedDepth > 0) && super.compute(kernel, args);
   }
 }

@@ -2,7 +2,8 @@ import type { DeviceBuffer } from "./device.ts";
 
 /** How a tensor's contents are made, and where the memory for them comes from and goes back to. */
 interface Source {
-  compute(buffer: DeviceBuffer): void;
+  /** Whether it was computed now: false where nothing will read the contents yet. */
+  compute(buffer: DeviceBuffer): boolean;
   take(length: number): DeviceBuffer;
   release(buffer: DeviceBuffer): void;
 }
@@ -14,6 +15,7 @@ export class RecomputedTensor {
   gradient: DeviceBuffer | null = null;
   private readonly source: Source;
   private held: DeviceBuffer | null = null;
+  private computed = false;
 
   constructor(rows: number, width: number, source: Source) {
     this.rows = rows;
@@ -22,10 +24,8 @@ export class RecomputedTensor {
   }
 
   get buffer(): DeviceBuffer {
-    if (!this.held) {
-      this.held = this.source.take(this.rows * this.width);
-      this.source.compute(this.held);
-    }
+    this.held ??= this.source.take(this.rows * this.width);
+    if (!this.computed) this.computed = this.source.compute(this.held);
     return this.held;
   }
 
@@ -33,5 +33,6 @@ export class RecomputedTensor {
   drop(): void {
     if (this.held) this.source.release(this.held);
     this.held = null;
+    this.computed = false;
   }
 }

@@ -44,10 +44,10 @@ export class Tape {
   protected backwards: (() => void)[] = [];
   /** Above 0 while `regrouped` runs. */
   protected regroupedDepth = 0;
-  private readonly activations: KeptActivations;
+  protected readonly activations: KeptActivations;
   /** Buffers of gradients that have been gone through and of tensors that are computed again, by length. */
   private readonly spent = new Map<number, DeviceBuffer[]>();
-  private inSection = false;
+  protected inSection = false;
   /** While a section runs whose steps back are made later. */
   private paused = false;
   /** What the section being run will compute again; null outside such a section. */
@@ -85,7 +85,7 @@ export class Tape {
       return y;
     }
     const y = new RecomputedTensor(rows, width, {
-      compute: (buffer) => this.device.enqueue(kernel, args(buffer)),
+      compute: (buffer) => this.compute(kernel, args(buffer)),
       take: (length) => this.take(length),
       release: (buffer) => this.release(buffer),
     });
@@ -114,6 +114,12 @@ export class Tape {
   /** Enqueues a kernel of the forward pass. */
   forward<N extends KernelName>(kernel: N, args: KernelArguments<N, DeviceBuffer>): void {
     this.device.enqueue(kernel, args);
+  }
+
+  /** Computes a tensor that is not kept, or returns false where nothing will read it yet. */
+  protected compute<N extends KernelName>(kernel: N, args: KernelArguments<N, DeviceBuffer>): boolean {
+    this.device.enqueue(kernel, args);
+    return true;
   }
 
   /** Runs `ops`, whose rows are not the batch's rows in their order (rows sorted by expert). */

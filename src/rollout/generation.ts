@@ -98,7 +98,11 @@ export class Generation {
     this.policy = policy;
     this.prompts = prompts;
     this.options = options;
-    this.tape = new PiecewiseTape({ step: policy.stepScope, piece: policy.pieceScope }, { capacity });
+    this.tape = new PiecewiseTape(
+      { step: policy.stepScope, piece: policy.pieceScope },
+      // Beside frozen weights little of the rest is needed again, as in `trainingTape`.
+      { capacity, activations: policy.adapter ? "costly" : "all" },
+    );
     const ending = new Ending(options);
     this.sampler = new Sampler(policy, options, ending.barredIds);
     this.logps = policy.stepScope.temporary("f32", attempts * maxNewTokens);

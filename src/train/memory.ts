@@ -1,18 +1,22 @@
 import type { Device } from "../engine/device.ts";
 import { Tape } from "../engine/tape.ts";
-import type { DecoderConfig } from "../model/config.ts";
 import type { Policy } from "../model/policy.ts";
 import type { Prompt } from "../records/problem.ts";
 import type { CompleteGrpoOptions } from "./grpo-options.ts";
 
-/** f32 numbers that one row leaves behind for backward. */
-function activationsPerRow(config: DecoderConfig): number {
-  const { width, layers, heads, kvHeads, headDim, feedForward, experts, activeExperts } = config;
-  const norms = 2 * (width + 2);
+/** f32 numbers that one row of a dense model leaves behind for backward in a rollout. */
+function activationsPerRow({ config, adapter }: Pick<Policy, "config" | "adapter">): number {
+  const { width, layers, heads, kvHeads, headDim, feedForward, activation } = config;
+  const gated = activation === "swiglu";
+  const scales = config.norm === "rms" ? 1 : 2;
   const attention = 2 * headDim * (heads + kvHeads) + heads + width;
-  const inner = feedForward * (config.activation === "swiglu" ? 3 : 2);
-  const block = experts > 0 ? activeExperts * (inner + 2 * width) + experts : inner;
-  return width + layers * (norms + attention + block + width) + (config.finalNorm ? width + 2 : 0);
+  const products = attention + feedForward * (gated ? 2 : 1) + width;
+  // With an adapter, normed rows and the activation's output are computed again.
+  const cheap = adapter ? 0 : 2 * width + feedForward;
+  // Both halves of an addition meet in R numbers, before and after they are scaled.
+  const additions = (adapter?.modules ?? []).reduce((sum, { rank }) => sum + 2 * rank, 0);
+  const ends = width + (config.finalNorm ? width + scales : 0);
+  return ends + layers * (products + cheap + 2 * scales) + additions;
 }
 
 /**
@@ -37,15 +41,16 @@ const keepAllBytes = 2 ** 30;
  * the same step decides the same way when it is run again.
  */
 export function roomToKeepAll(
-  { config, adapter }: Policy,
+  policy: Policy,
   prompts: readonly Prompt[],
   { group, sampling, gradientCheckpointing }: Pick<CompleteGrpoOptions, "group" | "sampling" | "gradientCheckpointing">,
 ): boolean {
+  const { config, adapter } = policy;
   // Sampling drops nothing, so its activations are not those of a training pass with dropout.
   if (gradientCheckpointing || (adapter?.options.dropout ?? 0) > 0) return false;
   const promptRows = prompts.reduce((sum, { tokens }) => sum + tokens.length, 0);
   const rows = promptRows + prompts.length * group * (sampling.maxNewTokens - 1);
-  return config.experts === 0 && rows * activationsPerRow(config) * 4 <= keepAllBytes;
+  return config.experts === 0 && rows * activationsPerRow(policy) * 4 <= keepAllBytes;
 }
 
 /** Most bytes of tensors a device ever held, and what it holds beside them now (scratch, packed weights), in MiB. */
