@@ -133,6 +133,8 @@ async function timeSteps(
     sampling: { temperature: 1, topK: 0, topP: 1, maxNewTokens: completionLength, ignoreEos: true },
     promptsPerStep,
     group,
+    // transformers leaves the load-balancing loss out, too, unless it is asked for.
+    balanceCoefficient: 0,
     seed,
   };
   const taken: Record<"step_time" | "rollout/seconds" | "update/seconds", number[]> = {

@@ -89,7 +89,7 @@ async function timeSteps(
   await trainSupervised(
     { policy, optimizer, firstStep: 0 },
     demonstrations,
-    { schedule, batchSize: batch, seed },
+    { schedule, batchSize: batch, balanceCoefficient: 0, seed },
     async ({ step, metrics }) => {
       if (step > 0) {
         taken.push(metrics.step_time);

@@ -1,16 +1,18 @@
-// Times a GRPO step of tiny-dense in reckon and in a peer in turn and prints the ratios. Build first (npm run build).
+// Times a training step in reckon and in a peer in turn and prints the ratios. Build first (npm run build).
 //
-//   node bench/compare-tiny.mjs [--rounds 5] [--steps 20] [--threads 2] -- PEER COMMAND ...
+//   node bench/compare-training.mjs grpo tiny-dense|smol-135m-lora|granite-moe-1b-lora [--rounds 5] [--steps 20] [--threads 2]
+//     -- PEER COMMAND ...
+//   node bench/compare-training.mjs sft smol-135m|granite-moe-1b [...] -- PEER COMMAND ...
 //
-// The peer ends its output with a line of JSON that has `seconds_per_step`, `generate_seconds` and `peak_rss_mb`, for the
-// same workload: 32 prompts of 16 tokens × 4 completions of 32, β 0.04, all of 0.53 M parameters trained. Each side runs
-// in a process of its own and the two alternate, so that both see the same machine.
+// The peer ends its output with a line of JSON that has `seconds_per_step`, `peak_rss_mb` and, of GRPO, `generate_seconds`,
+// for the same workload (`reckon bench grpo --help` says which). Each side runs in a process of its own and the two
+// alternate, so that both see the same machine.
 import { spawnSync } from "node:child_process";
 import { cpus } from "node:os";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
 
-const { values, positionals: peer } = parseArgs({
+const { values, positionals } = parseArgs({
   allowPositionals: true,
   options: {
     rounds: { type: "string", default: "5" },
@@ -18,8 +20,9 @@ const { values, positionals: peer } = parseArgs({
     threads: { type: "string", default: "2" },
   },
 });
+const [kind, workload, ...peer] = positionals;
 if (peer.length === 0) {
-  console.error("give the peer's command after --");
+  console.error("give the kind of training, the workload, and the peer's command after --");
   process.exit(2);
 }
 const cli = fileURLToPath(new URL("../dist/cli/main.js", import.meta.url));
@@ -38,14 +41,14 @@ const theirs = [];
 const { rounds, steps, threads } = values;
 for (let round = 0; round < Number(rounds); round++) {
   theirs.push(ask(peer));
-  ours.push(ask([process.execPath, cli, "bench", "tiny", "--json", "--steps", steps, "--threads", threads]));
+  ours.push(ask([process.execPath, cli, "bench", kind, workload, "--json", "--steps", steps, "--threads", threads]));
 }
 const rows = [
-  ["reckon", ours.map((r) => [r.secondsPerStep, r.generateSeconds, r.peakRssMb])],
-  ["peer", theirs.map((r) => [r.seconds_per_step, r.generate_seconds, r.peak_rss_mb])],
+  ["reckon", ours.map((r) => [r.secondsPerStep, r.generateSeconds ?? Number.NaN, r.peakRssMb])],
+  ["peer", theirs.map((r) => [r.seconds_per_step, r.generate_seconds ?? Number.NaN, r.peak_rss_mb])],
 ];
 console.log(
-  `${cpus()[0].model}, ${threads} threads, ${rounds} rounds; seconds are medians (range) of the rounds' medians`,
+  `${kind} ${workload}: ${cpus()[0].model}, ${threads} threads, ${rounds} rounds; seconds are medians (range) of the rounds' medians`,
 );
 console.log("side | s/step | s generating | peak RSS, MB");
 for (const [side, results] of rows) {
@@ -55,4 +58,7 @@ for (const [side, results] of rows) {
   );
 }
 const ratios = ours.map((result, i) => theirs[i].seconds_per_step / result.secondsPerStep);
-console.log(`reckon is ${median(ratios).toFixed(2)} × as fast (${range(ratios, 2)})`);
+const shares = ours.map((result, i) => result.peakRssMb / theirs[i].peak_rss_mb);
+console.log(
+  `reckon is ${median(ratios).toFixed(2)} × as fast (${range(ratios, 2)}) in ${median(shares).toFixed(2)} × the memory`,
+);
