@@ -7,13 +7,17 @@ import { readRecipeFile } from "./recipe-file.ts";
 /**
  * A recipe file cut down to one stage, the first of the kinds wanted; what it says beside its stages stays.
  *
- * @throws ConfigError when the file is no recipe or has no such stage
+ * @throws ConfigError when the file is no recipe, is not of arithmetic, or has no such stage
  */
 export function readSingleStage<K extends Stage["kind"]>(
   file: string,
   kinds: readonly K[],
 ): { recipe: Recipe; stage: Extract<Stage, { kind: K }> } {
   const recipe = readRecipeFile(file);
+  if (recipe.task.kind === "words")
+    throw new ConfigError(
+      `${file}: expected a task of arithmetic, got problems in words; run it with reckon run ${file}`,
+    );
   const stage = recipe.stages.find((one): one is Extract<Stage, { kind: K }> =>
     kinds.some((kind) => kind === one.kind),
   );

@@ -165,7 +165,7 @@ export function readModelManifest(dir: string): ModelManifest {
   if (manifest?.format !== "reckon-2")
     throw new CheckpointError(
       `${path}: expected a model written by reckon (format reckon-2), got format ${JSON.stringify(manifest?.format)}; ` +
-        "other formats cannot be read yet",
+        "language models are for reckon chat, generate, score, export, eval --recipe and recipes on problems in words",
     );
   const checked = manifestSchema.safeParse(manifest);
   if (!checked.success) {

@@ -410,6 +410,8 @@ describe("bad input is named in one line", () => {
     await refuses(["eval", "--model", "tiny", "--recipe", "recipes/quickstart.yaml"], 1, /recipes\/quickstart\.yaml/);
     await refuses(["eval", "--model", "org/name"], 2, /org\/name: no such directory here/);
     await refuses(["eval", "--model", "runs/words", "--set", "seed=1"], 2, /--set changes a recipe/);
+    await refuses(["pretrain", "--recipe", "words.yaml"], 1, /run it with reckon run words\.yaml/);
+    await refuses(["rl", "--model", "runs/words"], 2, /write a recipe with model\.from and an rl stage/);
     await refuses(["sample", "--model", "runs/words", "1+1"], 2, /use reckon chat or reckon generate/);
   });
 });

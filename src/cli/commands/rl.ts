@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { Command } from "commander";
 import { parseConfig } from "../../base/config.ts";
 import { readModelManifest } from "../../model/checkpoint.ts";
-import { modelDirectory } from "../../pipeline/model-directory.ts";
+import { isLanguageModel, modelDirectory } from "../../pipeline/model-directory.ts";
 import { type Recipe, recipeSchema } from "../../pipeline/recipe.ts";
 import { UsageError } from "../failure.ts";
 import {
@@ -51,7 +51,12 @@ export function rlCommand(): Command {
   addExamples(command, "rl", "rl --model runs/dense --name dense-rl --steps 400 --beta 0");
   return command.action(async (flags: Flags) => {
     const { problems, steps, learningRate, beta } = flags;
-    const from = modelDirectory(flags.model ?? defaultModel(flags.out));
+    const named = flags.model ?? defaultModel(flags.out);
+    if (isLanguageModel(named))
+      throw new UsageError(
+        `${named}: rl takes models made for arithmetic; for this one write a recipe with model.from and an rl stage, as recipes/smollm2-svamp.yaml`,
+      );
+    const from = modelDirectory(named);
     const manifest = readModelManifest(from);
     const { recipe } = readSingleStage(flags.recipe ?? quickstartFile, ["rl"]);
     const task = flags.recipe
