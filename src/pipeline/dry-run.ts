@@ -33,7 +33,8 @@ function inWords({ recipe, task, model }: PlannedRun, stage: PlannedStage): stri
   const { length: measured } = task.prompts("test", evaluation.problems, evaluation.seed);
   const ending = `measured on ${formatCount(measured)} problems`;
   if (stage.kind === "eval") return `${stage.name}: ${ending}`;
-  const steps = `${stage.name} (${stage.kind}): ${formatCount(stage.steps)} steps of`;
+  const kind = stage.kind === stage.name ? "" : ` (${stage.kind})`;
+  const steps = `${stage.name}${kind}: ${formatCount(stage.steps)} steps of`;
   const setting = { recipe, task, model, peakFlops: null };
   const rows = (most = 0) => `micro-batches of up to ${formatCount(most)} rows; ${ending}`;
   if (stage.kind === "rl") {

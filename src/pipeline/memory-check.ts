@@ -140,6 +140,12 @@ function possibleMends(run: PlannedRun, stage: PlannedStage): Mend[] {
   }
   if (model.frozen?.some(({ format }) => format !== "nf4"))
     add("model.weights=nf4", { model: { ...model, frozen: model.frozen.map(inFourBits) } });
+  const { problems } = recipe.evaluation;
+  const fewerProblems = Math.ceil(problems / 2);
+  if (fewerProblems < problems)
+    add(`evaluation.problems=${fewerProblems}`, {
+      recipe: { ...recipe, evaluation: { ...recipe.evaluation, problems: fewerProblems } },
+    });
   if (stage.kind === "eval") return found;
   const { name } = stage;
   if (!recipe.model.gradientCheckpointing) {

@@ -139,6 +139,9 @@ export async function runTrainingStage(
     silence?.close();
     optimizer.close();
     if (reference) closePolicy(reference);
+    // What steps ran in: measuring takes other memory, and no more than it needs.
+    policy.stepScope.close();
+    policy.pieceScope.close();
   }
   return { status, seconds: progress.seconds, steps: progress.step };
 }

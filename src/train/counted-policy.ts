@@ -38,12 +38,17 @@ export const purposes = {
 
 /** A policy of that shape on a device that only counts, its memory told apart by `purposes`. */
 export function countedPolicy(device: CountingDevice, { config, frozen, lora }: ModelPlan): Policy {
-  const base = frozen ? frozenOf(device.for(purposes.weights), config, frozen) : trainedOf(device, config);
+  // Rotary tables are counted, not computed: angles of 100,000 positions take longer than all the rest.
+  const short = { ...config, maxPositions: 1 };
+  if (config.positions === "rotary")
+    device.for(purposes.weights).allocate("f32", (config.maxPositions - 1) * config.headDim);
+  const base = frozen ? frozenOf(device.for(purposes.weights), short, frozen) : trainedOf(device, short);
   const policy = lora
     ? attachLora({ ...base, device: device.for(purposes.trained) }, lora, { trained: true, filled: false })
     : base;
   return {
     ...policy,
+    config,
     device: device.for(purposes.keys),
     stepScope: new Scope(device.for(purposes.activations)),
     pieceScope: new Scope(device.for(purposes.sampling)),

@@ -1,6 +1,6 @@
 import { CountingDevice, type HeldBytes } from "../engine/registry.ts";
 import { packedRows } from "../model/packed-batch.ts";
-import type { Policy } from "../model/policy.ts";
+import { closePolicy, type Policy } from "../model/policy.ts";
 import type { Demonstration, Prompt } from "../records/problem.ts";
 import type { Grading } from "../rollout/attempts.ts";
 import { sampleAttempts } from "../rollout/rollout.ts";
@@ -52,6 +52,8 @@ export async function estimateStage(
     const optimizer = new AdamW(policy.parameters);
     await runHeaviestStep(device, policy, optimizer, training);
     optimizer.close();
+    policy.stepScope.close();
+    policy.pieceScope.close();
   }
   if (measured.length > 0) await beginMeasuring(policy, measured, sampling);
   return stageMemory({ ...device.heldAtPeak, ...(saving > 0 && { saving }) });
@@ -82,7 +84,7 @@ async function runHeaviestStep(
     return trainSupervised(run, plan.demonstrations, { ...plan.options, schedule: only }, stop);
   const { prompts, options } = plan;
   const reference = plan.reference ? countedReference(device, policy) : null;
-  return trainGrpo(
+  await trainGrpo(
     { ...run, reference },
     prompts,
     endless,
@@ -96,6 +98,7 @@ async function runHeaviestStep(
     },
     stop,
   );
+  if (reference) closePolicy(reference);
 }
 
 /** The step whose largest pass has the most rows; of several the first. */

@@ -61,7 +61,7 @@ describe.each(recipes)("$file", ({ file, model, trained }) => {
     await planRecipe(open(file, dir, ["device.memoryLimitGb=16"]), (one) => said.push(one));
     const [base, sft, grpo, lora] = said;
     expect(base).toBe("base: measured on 2 problems");
-    expect(sft).toMatch(/^sft \(sft\): 1 steps of \d+ worked solutions of 4; micro-batches of up to [\d,]+ rows/);
+    expect(sft).toMatch(/^sft: 1 steps of \d+ worked solutions of 4; micro-batches of up to [\d,]+ rows/);
     expect(grpo).toMatch(/^grpo \(rl\): \d+ steps of \d problems × 8 attempts of up to \d+ tokens, from 4 problems/);
     expect(lora).toContain(`trains ${trained} numbers`);
     expect(lora).not.toContain("router");
