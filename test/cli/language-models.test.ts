@@ -410,6 +410,16 @@ describe("bad input is named in one line", () => {
     await refuses(["eval", "--model", "tiny", "--recipe", "recipes/quickstart.yaml"], 1, /recipes\/quickstart\.yaml/);
     await refuses(["eval", "--model", "org/name"], 2, /org\/name: no such directory here/);
     await refuses(["eval", "--model", "runs/words", "--set", "seed=1"], 2, /--set changes a recipe/);
+    await refuses(
+      generate("--prompts", "hello.txt", "--out", "no/where.jsonl"),
+      2,
+      /--out .*there is no directory no;/,
+    );
+    await refuses(
+      ["score", "--model", "tiny", "--file", "hello.txt", "--out", "tiny"],
+      2,
+      /--out tiny: expected a file/,
+    );
     await refuses(["pretrain", "--recipe", "words.yaml"], 1, /run it with reckon run words\.yaml/);
     await refuses(["rl", "--model", "runs/words"], 2, /write a recipe with model\.from and an rl stage/);
     await refuses(["sample", "--model", "runs/words", "1+1"], 2, /use reckon chat or reckon generate/);

@@ -8,6 +8,7 @@ import { greedy } from "../../rollout/sampling.ts";
 import { type MeasuredFlags, openMeasuredModel } from "../measured-model.ts";
 import { closing } from "../open-text-model.ts";
 import { addDevice, addExamples, addJson, addSeed, addSet, wholeNumber } from "../options.ts";
+import { checkOutFile } from "../out-file.ts";
 import { Output } from "../output.ts";
 import { ProgressLine } from "../progress-line.ts";
 import { StepClock } from "../step-clock.ts";
@@ -48,6 +49,7 @@ export function evalCommand(): Command {
     const flags = { ...given, ...(command.getOptionValueSource("weights") === "default" && { weights: undefined }) };
     const { split } = flags;
     const output = new Output(flags);
+    checkOutFile(flags.out);
     const measured = await openMeasuredModel(flags, output);
     const { policy, task, evaluation, model } = measured;
     const { n: wanted = evaluation?.problems ?? 1000, seed = evaluation?.seed ?? 1 } = flags;

@@ -9,6 +9,7 @@ import { sampleAttempts } from "../../rollout/rollout.ts";
 import { UsageError } from "../failure.ts";
 import { closing, openNamedModel } from "../open-text-model.ts";
 import { addDevice, addExamples, addJson, addSeed, wholeNumber } from "../options.ts";
+import { checkOutFile } from "../out-file.ts";
 import { Output } from "../output.ts";
 import { ProgressLine } from "../progress-line.ts";
 import { StepClock } from "../step-clock.ts";
@@ -70,6 +71,7 @@ export function generateCommand(): Command {
     if (samples > 1 && flags.temperature === 0)
       throw new UsageError("--samples: at temperature 0 all completions are the same; give --temperature, e.g. 1");
     const output = new Output(flags);
+    checkOutFile(flags.out);
     const rows = readPrompts(flags.prompts);
     const model = await openNamedModel(flags, output);
     const { policy, tokenizer } = model;

@@ -5,6 +5,7 @@ import { formatCount, formatValue } from "../../report/format.ts";
 import { scoreSequences } from "../../rollout/score.ts";
 import { closing, openNamedModel } from "../open-text-model.ts";
 import { addDevice, addExamples, addJson } from "../options.ts";
+import { checkOutFile } from "../out-file.ts";
 import { Output } from "../output.ts";
 import { addTextModel, type TextModelFlags } from "../text-flags.ts";
 
@@ -31,6 +32,7 @@ export function scoreCommand(): Command {
   addExamples(command, "score --model model.gguf --file texts.jsonl --json");
   return command.action(async (flags: Flags) => {
     const output = new Output(flags);
+    checkOutFile(flags.out);
     const rows = readTexts(flags.file);
     const model = await openNamedModel(flags, output);
     const { policy, tokenizer } = model;
