@@ -10,19 +10,23 @@ const ask = (question: string, id = question): Problem => ({ id, question, answe
 const kindOf = (train: string, test: string) => findNearCopies([ask(train)], [ask(test)])[0]?.kind ?? null;
 
 const story = "Dan had 3 red pens and 14 blue pens in his bag. How many pens did Dan have?";
+/** The same words in another order. */
+const turned = "How many pens did Dan have? In his bag Dan had 3 blue pens and 14 red pens.";
 
 describe("kinds of copies", () => {
   test.each<[string, CopyKind | null]>([
     [story, "same"],
     ["  dan had 3 RED pens, and 14 blue pens in his bag; how many pens did Dan have", "same"],
     [story.replace("14", "1,400.5"), "renumbered"],
-    // Of 13 different words, `#` for the numbers included, one more is added: 13/14 ≥ 0.9.
+    // Of 18 words, `#` for the numbers included, one is added: 1/19 ≤ 0.1, whatever the numbers.
     [story.replace("bag", "old bag"), "reworded"],
-    // Which number belongs to what is not looked at.
-    [story.replace("3", "x").replace("14", "3").replace("x", "14").replace("his", "his own"), "reworded"],
-    [story.replace("14", "15").replace("bag", "old bag"), "related"],
-    // 13 of 15 words are shared.
-    [story.replace("bag", "big old bag"), null],
+    [story.replace("14", "15").replace("bag", "old bag"), "reworded"],
+    [story.replace("14", "15").replace("red", "green").replace("bag", "box"), null],
+    // Other order, so many edits; but the same words, and which number belongs to what is not looked at.
+    [turned, "reworded"],
+    [turned.replace("14", "15"), "related"],
+    // 3 of 21 words are added, and 13 of 16 are shared.
+    [story.replace("bag", "very big old bag"), null],
     ["What is 3 + 14?", null],
   ])("%s: %s", (other, kind) => {
     expect(kindOf(story, other)).toBe(kind);
@@ -47,11 +51,11 @@ describe("kinds of copies", () => {
           const shared = [...one].filter((word) => two.has(word)).length;
           return shared / (one.size + two.size - shared);
         };
-        const expected = tested.map(
-          (test) => train.filter(({ question }) => overlap(question, test.question) >= 0.9 - 1e-9).length,
-        );
-        const found = tested.map((test) => findNearCopies(train, [test]).length);
-        expect(found).toEqual(expected);
+        for (const test of tested) {
+          const found = findNearCopies(train, [test]);
+          const alike = train.filter(({ question }) => overlap(question, test.question) >= 0.9 - 1e-9);
+          expect(found.map((copy) => copy.train)).toEqual(expect.arrayContaining(alike));
+        }
       }),
       { seed: 3, numRuns: 200 },
     );
@@ -62,7 +66,7 @@ test("training rows that are copies go, those that are only related stay unless 
   const train = [
     ask(story, "same"),
     ask(story.replace("3", "5"), "renumbered"),
-    ask(story.replace("14", "15").replace("bag", "old bag"), "related"),
+    ask(turned.replace("14", "15"), "related"),
     ask("What is 3 + 14?", "other"),
   ];
   const { train: kept, copies } = withoutNearCopies(train, [ask(story)]);
@@ -90,18 +94,18 @@ describe.skipIf(!existsSync(shared))("the published files (skipped where ../shar
   };
   const none = { train: 0, test: 0 };
 
-  test("SVAMP: four training rows repeat three test questions; over a third tell the story of one", async () => {
+  test("SVAMP: 134 training rows nearly repeat test questions; others tell the same story with another question", async () => {
     const expected = {
       same: none,
       renumbered: none,
-      reworded: { train: 4, test: 3 },
-      related: { train: 252, test: 163 },
+      reworded: { train: 134, test: 108 },
+      related: { train: 172, test: 119 },
     };
-    expect(await copiesIn("svamp")).toEqual({ removed: 4, counts: expected });
+    expect(await copiesIn("svamp")).toEqual({ removed: 134, counts: expected });
   });
 
-  test("GSM8K: no test question is in training", async () => {
-    const expected = { same: none, renumbered: none, reworded: none, related: { train: 2, test: 1 } };
-    expect(await copiesIn("gsm8k")).toEqual({ removed: 0, counts: expected });
+  test("GSM8K: no test question is in training, three are nearly", async () => {
+    const expected = { same: none, renumbered: none, reworded: { train: 3, test: 2 }, related: none };
+    expect(await copiesIn("gsm8k")).toEqual({ removed: 3, counts: expected });
   });
 });

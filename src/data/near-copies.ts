@@ -4,7 +4,8 @@ import type { Problem } from "../records/problem.ts";
  * How two questions may be copies of each other; each is weaker than the one before:
  * - `same`: one text, apart from letter case, spaces and punctuation;
  * - `renumbered`: one text, apart from its numbers too;
- * - `reworded`: the same numbers, and sets of words that overlap by `MIN_OVERLAP`;
+ * - `reworded`: a tenth of the words or fewer put in, left out or replaced, whatever the numbers; or the same numbers, and
+ *   sets of words that overlap by `MIN_OVERLAP`;
  * - `related`: sets of words that overlap as much, with other numbers: the same story asked about otherwise.
  */
 export type CopyKind = "same" | "renumbered" | "reworded" | "related";
@@ -21,6 +22,13 @@ export const NEAR_COPY_KINDS: readonly CopyKind[] = ["same", "renumbered", "rewo
 
 /** Jaccard's overlap, |A ∩ B| / |A ∪ B|, of the sets of words of two questions, numbers all taken for one word. */
 const MIN_OVERLAP = 0.9;
+/** Words put in, left out or replaced between two questions, of the longer one's, at most; numbers all count as one word. */
+const MAX_EDITS = 0.1;
+/**
+ * Overlap below which pairs are not compared. e edits of a text of n distinct words leave an overlap of (n − e) / (n + e)
+ * at least; with e a tenth of all words, and 1.4 times as many words as distinct ones, that is 0.75.
+ */
+const MIN_COMPARED = 0.75;
 
 /** A question as it is compared. */
 interface Reading {
@@ -29,6 +37,8 @@ interface Reading {
   text: string;
   /** The same with `#` for each number. */
   masked: string;
+  /** The words of `masked`. */
+  sequence: readonly string[];
   /** Numbers in order of size as text, joined. */
   numbers: string;
   words: Set<string>;
@@ -61,7 +71,7 @@ export function findNearCopies(train: readonly Problem[], test: readonly Problem
   }
   const rarest = ({ words }: Reading) => {
     const order = (a: string, b: string) => frequency.get(a)! - frequency.get(b)! || (a < b ? -1 : 1);
-    return [...words].sort(order).slice(0, Math.floor((1 - MIN_OVERLAP) * words.size + 1e-9) + 1);
+    return [...words].sort(order).slice(0, Math.floor((1 - MIN_COMPARED) * words.size + 1e-9) + 1);
   };
   const index = new Map<string, Reading[]>();
   for (const reading of trained) {
@@ -97,8 +107,26 @@ function copyKind(a: Reading, b: Reading): CopyKind | null {
   const larger = smaller === a.words ? b.words : a.words;
   let shared = 0;
   for (const word of smaller) if (larger.has(word)) shared++;
-  if (shared < MIN_OVERLAP * (a.words.size + b.words.size - shared) - 1e-9) return null;
+  const overlap = shared / (a.words.size + b.words.size - shared);
+  if (overlap < MIN_COMPARED - 1e-9) return null;
+  if (editsWithin(a.sequence, b.sequence, MAX_EDITS * Math.max(a.sequence.length, b.sequence.length)))
+    return "reworded";
+  if (overlap < MIN_OVERLAP - 1e-9) return null;
   return a.numbers === b.numbers ? "reworded" : "related";
+}
+
+/** Whether one list becomes the other by at most `limit` insertions, deletions and replacements (Levenshtein). */
+function editsWithin(a: readonly string[], b: readonly string[], limit: number): boolean {
+  if (Math.abs(a.length - b.length) > limit) return false;
+  let row = Array.from({ length: b.length + 1 }, (_, j) => j);
+  for (let i = 1; i <= a.length; i++) {
+    const next = [i];
+    for (let j = 1; j <= b.length; j++)
+      next.push(Math.min(row[j] + 1, next[j - 1] + 1, row[j - 1] + (a[i - 1] === b[j - 1] ? 0 : 1)));
+    if (Math.min(...next) > limit) return false;
+    row = next;
+  }
+  return row[b.length] <= limit;
 }
 
 function readQuestion(problem: Problem): Reading {
@@ -113,6 +141,7 @@ function readQuestion(problem: Problem): Reading {
     problem,
     text: tokens.length === 0 ? normal.trim() : tokens.join(" "),
     masked: masked.join(" "),
+    sequence: masked,
     numbers: numbers.sort().join(" "),
     words: new Set(masked),
   };
