@@ -49,20 +49,28 @@ export function checkRewards(weights: Readonly<Record<string, number>>, context:
 
 /** What `checkStages` reads; anything may stand there, since it runs beside other problems, too. */
 interface StagedRecipe {
-  model?: { from?: unknown } | null;
+  model?: Partial<Record<"from" | "lora" | "weights" | "context", unknown>> | null;
   task?: { kind?: unknown } | null;
   stages: readonly (StageFields | null)[];
 }
 
-type StageFields = Partial<Record<"kind" | "name" | "steps" | "epochs" | "workedSolutions" | "problems", unknown>>;
+type StageFields = Partial<
+  Record<"kind" | "name" | "steps" | "epochs" | "workedSolutions" | "problems" | "rewards", unknown>
+>;
+
+/** The part of a reward that only the other kind of task grades. */
+const foreignPart = {
+  words: { part: "steps", grades: "problems in words have no steps that could be checked" },
+  arithmetic: { part: "flexible", grades: "an answer of arithmetic is right or wrong" },
+};
 
 /** Whether there is a list of stages for `checkStages` to look at. */
 export const hasStages = (recipe: unknown): boolean =>
   Array.isArray((recipe as Partial<StagedRecipe> | null | undefined)?.stages);
 
 /**
- * Refines a recipe: names of stages differ, only a first stage starts from nothing, each says how long it is, and what has
- * no end says how much of it there is.
+ * Refines a recipe: names of stages differ, only a first stage starts from nothing, each says how long it is, what has no
+ * end says how much of it there is, and nothing is said that this kind of task has no use for.
  */
 export function checkStages({ model, task, stages }: StagedRecipe, context: z.RefinementCtx): void {
   const names = new Set<unknown>();
@@ -73,10 +81,12 @@ export function checkStages({ model, task, stages }: StagedRecipe, context: z.Re
       path: ["model", "from"],
       message: "problems in words need a model that has language: a directory, a .gguf file or a hub id",
     });
+  if (!words && model?.from !== undefined) refuseLanguageFields(model, context);
+  const { part, grades } = words ? foreignPart.words : foreignPart.arithmetic;
   stages.forEach((stage, i) => {
-    const { name, kind, steps, epochs, workedSolutions, problems } = stage ?? {};
+    const { name, kind, steps, epochs, workedSolutions, problems, rewards } = stage ?? {};
     const refuse = (field: string, message: string) =>
-      context.addIssue({ code: "custom", path: ["stages", i, field], message });
+      context.addIssue({ code: "custom", path: ["stages", i, ...field.split(".")], message });
     if (name !== undefined && names.has(name)) refuse("name", `two stages are named ${name}`);
     names.add(name);
     if (kind === "pretrain" && (i > 0 || model?.from !== undefined))
@@ -84,9 +94,25 @@ export function checkStages({ model, task, stages }: StagedRecipe, context: z.Re
     if (kind !== "pretrain" && kind !== "sft" && kind !== "rl") return;
     if (steps === undefined && epochs === undefined) refuse("steps", "missing; say steps, or epochs");
     if (steps !== undefined && epochs !== undefined) refuse("epochs", "steps are given, too: remove one of them");
+    const weight = (rewards as Readonly<Record<string, unknown>> | null | undefined)?.[part];
+    if (kind === "rl" && weight !== undefined && weight !== 0)
+      refuse(`rewards.${part}`, `${grades}: remove this weight`);
     if (words) return;
     if (kind === "rl" && problems === undefined) refuse("problems", "missing; say how many expressions there are");
     if (kind !== "rl" && workedSolutions === undefined)
       refuse("workedSolutions", "missing; say how many worked solutions there are");
   });
+}
+
+/** A model of arithmetic is trained whole, as reckon wrote it. */
+function refuseLanguageFields(
+  { lora, weights, context: length }: NonNullable<StagedRecipe["model"]>,
+  context: z.RefinementCtx,
+): void {
+  const refuse = (field: string, message: string) =>
+    context.addIssue({ code: "custom", path: ["model", field], message: `${message}: remove this` });
+  if (lora !== undefined && lora !== null) refuse("lora", "a model of arithmetic is trained whole");
+  if (weights !== undefined && weights !== "stored")
+    refuse("weights", "a model of arithmetic is trained whole, in f32");
+  if (length !== undefined) refuse("context", "a model of arithmetic keeps its own longest sequence");
 }

@@ -5,6 +5,9 @@ import { defineRecipe, parseRecipe } from "./parse-recipe.ts";
 const rl = (more: string) => `{ kind: rl, name: grpo, problems: 10, steps: 1, learningRate: 0.1${more} }`;
 const sft = (more: string) => `{ kind: sft, name: sft, workedSolutions: 9, steps: 1, learningRate: 0.1${more} }`;
 
+/** A task in words and its model. */
+const words = "task: { kind: words, data: a, layout: gsm8k, format: hash }\nmodel: { from: a/b }\n";
+
 function refusal(text: string): string[] {
   try {
     parseRecipe(`name: bad\n${text}`);
@@ -18,9 +21,21 @@ function refusal(text: string): string[] {
 describe("a recipe's rewards", () => {
   test("are the three parts the task grades; correctness alone where none is named", () => {
     const { stages } = parseRecipe(`name: good\nstages: [${rl("")}]`);
-    expect(stages[0]).toMatchObject({ rewards: { correct: 1, format: 0, steps: 0 } });
+    expect(stages[0]).toMatchObject({ rewards: { correct: 1, format: 0, steps: 0, flexible: 0 } });
     const some = parseRecipe(`name: good\nstages: [${rl(", rewards: { format: 0.5 }")}]`);
     expect(some.stages[0]).toMatchObject({ rewards: { correct: 0, format: 0.5, steps: 0 } });
+  });
+
+  test("are those that the task grades", () => {
+    expect(refusal(`stages: [${rl(", rewards: { flexible: 1 }")}]`)).toEqual([
+      expect.stringMatching(/^ {2}stages\[0\]\.rewards\.flexible .*an answer of arithmetic is right or wrong/),
+    ]);
+    const asked = (weights: string) => `${words}stages: [${rl(`, rewards: ${weights}`)}]`;
+    expect(refusal(asked("{ steps: 0.1, correct: 1 }"))).toEqual([
+      expect.stringMatching(/^ {2}stages\[0\]\.rewards\.steps .*problems in words have no steps/),
+    ]);
+    const { stages } = parseRecipe(`name: good\n${asked("{ flexible: 1, steps: 0 }")}`);
+    expect(stages[0]).toMatchObject({ rewards: { correct: 0, flexible: 1 } });
   });
 
   test("refuse a part that is misspelt, and weights that reward nothing", () => {
@@ -55,6 +70,9 @@ describe("parts of a recipe that do not fit each other", () => {
     ["{ activeExperts: 2 }", /model\.activeExperts .*0 without experts, got 2/],
     ["{ from: a, experts: 4 }", /model\.experts .*model\.from decides the shape/],
     ["{ from: a, block: llama }", /model\.block .*model\.from decides the shape/],
+    ["{ from: a, lora: { rank: 2 } }", /model\.lora .*a model of arithmetic is trained whole/],
+    ["{ from: a, weights: nf4 }", /model\.weights .*trained whole, in f32/],
+    ["{ from: a, context: 64 }", /model\.context .*its own longest sequence/],
   ])("model: %s", (model, text) => {
     const problems = refusal(`model: ${model}\nstages: [${sft("")}]`);
     expect(problems).toHaveLength(1);

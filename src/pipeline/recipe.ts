@@ -88,7 +88,11 @@ const rlStage = z.strictObject({
     .strictObject({
       correct: z.number().default(0).describe("weight of the answer being right"),
       format: z.number().default(0).describe("weight of the expected form"),
-      steps: z.number().default(0).describe("weight of the share of worked steps that are true"),
+      steps: z.number().default(0).describe("arithmetic: weight of the share of worked steps that are true"),
+      flexible: z
+        .number()
+        .default(0)
+        .describe("problems in words: weight of the answer being right, in the expected form or as the last number"),
     })
     .superRefine(checkRewards)
     .prefault({ correct: 1 })
