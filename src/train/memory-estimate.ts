@@ -101,20 +101,23 @@ async function runHeaviestStep(
   if (reference) closePolicy(reference);
 }
 
+/** Steps that are looked at for the heaviest one: among so many, one is about as heavy as they get. */
+const mostLooked = 1000;
+
 /** The step whose largest pass has the most rows; of several the first. */
 function heaviestStep(plan: TrainingPlan): number {
-  const { totalSteps } = plan.options.schedule;
+  const steps = Math.min(plan.options.schedule.totalSteps, mostLooked);
   const { seed = 0 } = plan.options;
   if (plan.kind === "grpo") {
     const { promptsPerStep = 32 } = plan.options;
     const order = new EpochOrder(plan.prompts, [seed, 3]);
-    return largest(totalSteps, (step) =>
+    return largest(steps, (step) =>
       order.at(step, promptsPerStep).reduce((rows, { tokens }) => rows + tokens.length, 0),
     );
   }
   const { batchSize = 64, microBatchTokens = 8192 } = plan.options;
   const order = new EpochOrder(plan.demonstrations, [seed, 2]);
-  return largest(totalSteps, (step) => {
+  return largest(steps, (step) => {
     const sequences = order
       .at(step, batchSize)
       .map(({ prompt, completion }) => ({ prompt: prompt.tokens, completions: [completion] }));
