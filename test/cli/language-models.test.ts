@@ -1,12 +1,11 @@
-import { cpSync, existsSync, mkdirSync, readFileSync, rmSync, truncateSync, writeFileSync } from "node:fs";
+import { readFileSync } from "node:fs";
 import { join } from "node:path";
-import { afterAll, beforeAll, describe, expect, test, vi } from "vitest";
-import { runCommandLine } from "../../src/cli/command-line.ts";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { type HubServer, serveHub } from "../hub-server.ts";
 import { compileTimeoutMs, type Ended, ending, InstalledReckon, lastLine } from "./reckon.ts";
-import { writeTinyModel } from "./tiny-model.ts";
+import { runHere } from "./run-here.ts";
+import { wordsRecipe, writeProblems, writeTinyModel } from "./tiny-model.ts";
 
-const home = process.cwd();
 let reckon: InstalledReckon;
 const at = (...names: string[]) => join(reckon.cwd, ...names);
 const jsonLines = (text: string) =>
@@ -15,62 +14,17 @@ const jsonLines = (text: string) =>
     .split("\n")
     .map((line) => JSON.parse(line));
 
-const recipe = `
-name: words
-task:
-  kind: words
-  data: .
-  layout: columns
-  columns: { question: ask, answer: answer }
-  train: { file: train.jsonl }
-  test: { file: test.jsonl }
-  format: hash
-  instruction: Say the number.
-  maxNewTokens: 8
-device: { threads: 1 }
-model: { from: tiny, lora: { rank: 2 } }
-stages:
-  - { name: base, kind: eval }
-  - { name: sft, kind: sft, steps: 6, batchSize: 4, learningRate: 0.05 }
-evaluation: { problems: 6 }
-`;
-const names = ["Ann", "Ben", "Cleo", "Dan", "Eve", "Finn", "Gus", "Hal", "Ivy", "Jo"];
-const rows = (from: number, things: string) =>
-  names
-    .map(
-      (name, i) =>
-        `${JSON.stringify({ ask: `${name} has ${from + i} ${things}. How many?`, answer: `${from + i}` })}\n`,
-    )
-    .join("");
-
 let ran: Ended;
 beforeAll(async () => {
   reckon = new InstalledReckon();
   await writeTinyModel(at("tiny"));
-  reckon.write("train.jsonl", rows(20, "green apples"));
-  reckon.write("test.jsonl", rows(50, "old wooden boats out on the lake"));
-  reckon.write("words.yaml", recipe);
+  writeProblems(reckon.cwd);
+  reckon.write("words.yaml", wordsRecipe);
   ran = await reckon.run(["run", "words.yaml"]);
 }, compileTimeoutMs);
 afterAll(() => reckon.remove());
 
 const threads = ["--threads", "1"];
-
-/** Runs a command line in this process, for what needs none of its own. */
-async function runHere(args: readonly string[]): Promise<Omit<Ended, "signal">> {
-  const said = { stdout: "", stderr: "" };
-  const spies = (["stdout", "stderr"] as const).map((name) =>
-    vi.spyOn(process[name], "write").mockImplementation((chunk) => {
-      said[name] += chunk;
-      return true;
-    }),
-  );
-  await runCommandLine(args);
-  for (const spy of spies) spy.mockRestore();
-  const code = Number(process.exitCode ?? 0);
-  process.exitCode = 0;
-  return { ...said, code };
-}
 
 test("every command on language models explains itself, with an example", async () => {
   const options = {
@@ -303,125 +257,5 @@ describe("a hub", () => {
     expect(revision.stderr).toMatch(/^error: model org\/tiny: no revision v9/);
     expect(gated.stderr).toMatch(/^error: model org\/gated: needs a licence to be accepted .*HF_TOKEN/);
     expect([missing.code, revision.code, gated.code]).toEqual([1, 1, 1]);
-  });
-});
-
-describe("bad input is named in one line", () => {
-  beforeAll(() => {
-    process.chdir(reckon.cwd);
-    vi.stubEnv("HF_HUB_OFFLINE", "1");
-    vi.stubEnv("HF_HOME", at("hub"));
-  });
-  afterAll(() => {
-    process.chdir(home);
-    vi.unstubAllEnvs();
-  });
-
-  const refuses = async (args: string[], code: number, text: RegExp) => {
-    const said = await runHere([...args, "--json"]);
-    expect(said.stderr, args.join(" ")).toMatch(text);
-    expect(said.stderr).not.toMatch(/^ {4}at /m);
-    expect(said.stderr).toMatch(/^error: [^\n]*\n$/m);
-    expect(said.code, args.join(" ")).toBe(code);
-    expect(said.stderr).toContain(JSON.parse(said.stdout).error.message);
-  };
-  const chat = (...rest: string[]) => ["chat", ...rest, "--message", "hi", ...threads];
-
-  test("models", async () => {
-    const change = (name: string, file: string, edit: (text: string) => string) => {
-      cpSync(at("tiny"), at(name), { recursive: true });
-      writeFileSync(at(name, file), edit(readFileSync(at(name, file), "utf8")));
-    };
-    change("unknown", "config.json", (text) => text.replace(/"model_type": "llama"/, '"model_type": "gpt_neox"'));
-    change("misfit", "config.json", (text) => text.replace(/"intermediate_size": 48/, '"intermediate_size": 40'));
-    change("broken", "config.json", (text) => text.slice(0, 40));
-    change("wordless", "config.json", (text) => text);
-    rmSync(at("wordless", "tokenizer.json"));
-    cpSync(at("tiny"), at("short"), { recursive: true });
-    truncateSync(at("short", "model.safetensors"), 5000);
-    mkdirSync(at("pickled"));
-    for (const file of ["config.json", "tokenizer.json", "tokenizer_config.json"])
-      cpSync(at("tiny", file), at("pickled", file));
-    reckon.write("pickled/pytorch_model.bin", "x");
-    reckon.write("torn.gguf", "GGUF");
-    await writeTinyModel(at("mute"), { chat: false });
-    await refuses(chat("--model", "nowhere"), 1, /nowhere: no such directory or file/);
-    await refuses(chat("--model", "org/name"), 1, /model org\/name: .*HF_HUB_OFFLINE/);
-    await refuses(chat("--model", "unknown"), 1, /unknown\/config\.json: .*gpt_neox/);
-    await refuses(chat("--model", "misfit"), 1, /misfit.*\[48,32\]|misfit.*\[40,32\]/);
-    await refuses(chat("--model", "broken"), 1, /broken\/config\.json/);
-    await refuses(chat("--model", "wordless"), 1, /wordless\/tokenizer\.json/);
-    await refuses(chat("--model", "short"), 1, /short\/model\.safetensors.*(truncated|expected)/);
-    await refuses(chat("--model", "pickled"), 1, /pickle/);
-    await refuses(chat("--model", "torn.gguf"), 1, /torn\.gguf: .*truncated/);
-    await refuses(chat("--model", "mute"), 1, /no chat template.*--template FILE/);
-    const long = ["chat", "--model", "tiny", "--context", "16", "--message", "a message of many words", ...threads];
-    await refuses(long, 1, /takes \d+ tokens, this model reads at most 16/);
-    expect(
-      (
-        await reckon.run([
-          "chat",
-          "--model",
-          "mute",
-          "--template",
-          "hello.txt",
-          "--message",
-          "hi",
-          "--max-new-tokens",
-          "2",
-        ])
-      ).code,
-    ).toBe(0);
-  });
-
-  test("adapters", async () => {
-    cpSync(at("runs", "words", "final"), at("rankless"), { recursive: true });
-    const config = readFileSync(at("rankless", "adapter_config.json"), "utf8");
-    reckon.write("rankless/adapter_config.json", config.replace(/"r": 2/, '"r": 3'));
-    mkdirSync(at("pure"));
-    for (const file of ["adapter_config.json", "adapter_model.safetensors"])
-      cpSync(at("rankless", file), at("pure", file));
-    await refuses(chat("--model", "tiny", "--adapter", "nowhere"), 1, /nowhere\/adapter_config\.json/);
-    await refuses(chat("--model", "tiny", "--adapter", "rankless"), 1, /does not fit this model: .*expected \[3,/);
-    await refuses(chat("--model", "pure"), 1, /pure: .*give the base as --model and this as --adapter/);
-    await refuses(chat("--model", "runs/words", "--adapter", "runs/words"), 1, /is an adapter itself/);
-    await refuses(["export", "runs/words", "--out", "x", "--dtype", "f16"], 2, /--dtype: .*--merge/);
-    await refuses(["export", "tiny", "--out", "tiny"], 1, /tiny: expected a path where nothing is yet/);
-    expect(existsSync(at("x"))).toBe(false);
-  });
-
-  test("prompts, texts and tasks", async () => {
-    reckon.write("foo.jsonl", '{"foo": 1}\n');
-    reckon.write("torn.jsonl", '{"prompt": "a"}\n{"prompt\n');
-    reckon.write("none.txt", "\n\n");
-    reckon.write("ids.jsonl", '{"ids": [99999]}\n');
-    const generate = (...rest: string[]) => ["generate", "--model", "tiny", ...threads, ...rest];
-    await refuses(generate("--prompts", "foo.jsonl"), 1, /foo\.jsonl, line 1: expected \{"prompt"/);
-    await refuses(generate("--prompts", "torn.jsonl"), 1, /torn\.jsonl, line 2: not JSON/);
-    await refuses(generate("--prompts", "none.txt"), 1, /none\.txt: expected at least one row/);
-    await refuses(generate("--prompts", "ids.jsonl"), 1, /0 to 419, got 99999/);
-    await refuses(generate("--prompts", "hello.txt", "--samples", "2"), 2, /--samples: at temperature 0/);
-    await refuses(
-      ["score", "--model", "tiny", "--file", "nowhere.jsonl"],
-      1,
-      /nowhere\.jsonl: cannot be read \(ENOENT\)/,
-    );
-    await refuses(["eval", "--model", "tiny"], 2, /no problems of its own: give --recipe FILE/);
-    await refuses(["eval", "--model", "tiny", "--recipe", "recipes/quickstart.yaml"], 1, /recipes\/quickstart\.yaml/);
-    await refuses(["eval", "--model", "org/name"], 2, /org\/name: no such directory here/);
-    await refuses(["eval", "--model", "runs/words", "--set", "seed=1"], 2, /--set changes a recipe/);
-    await refuses(
-      generate("--prompts", "hello.txt", "--out", "no/where.jsonl"),
-      2,
-      /--out .*there is no directory no;/,
-    );
-    await refuses(
-      ["score", "--model", "tiny", "--file", "hello.txt", "--out", "tiny"],
-      2,
-      /--out tiny: expected a file/,
-    );
-    await refuses(["pretrain", "--recipe", "words.yaml"], 1, /run it with reckon run words\.yaml/);
-    await refuses(["rl", "--model", "runs/words"], 2, /write a recipe with model\.from and an rl stage/);
-    await refuses(["sample", "--model", "runs/words", "1+1"], 2, /use reckon chat or reckon generate/);
   });
 });

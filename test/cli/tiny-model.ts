@@ -40,3 +40,38 @@ export async function writeTinyModel(dir: string, { seed = 0, chat = true } = {}
   writeFileSync(join(dir, "tokenizer.json"), JSON.stringify(files["tokenizer.json"]));
   writeFileSync(join(dir, "tokenizer_config.json"), JSON.stringify(settings));
 }
+
+/** Problems to train on and to be measured on, as `wordsRecipe` names their files. */
+export function writeProblems(dir: string): void {
+  writeFileSync(join(dir, "train.jsonl"), rows(20, "green apples"));
+  writeFileSync(join(dir, "test.jsonl"), rows(50, "old wooden boats out on the lake"));
+}
+
+/** A recipe on those problems, for the model `tiny`, in YAML. */
+export const wordsRecipe = `
+name: words
+task:
+  kind: words
+  data: .
+  layout: columns
+  columns: { question: ask, answer: answer }
+  train: { file: train.jsonl }
+  test: { file: test.jsonl }
+  format: hash
+  instruction: Say the number.
+  maxNewTokens: 8
+device: { threads: 1 }
+model: { from: tiny, lora: { rank: 2 } }
+stages:
+  - { name: base, kind: eval }
+  - { name: sft, kind: sft, steps: 6, batchSize: 4, learningRate: 0.05 }
+evaluation: { problems: 6 }
+`;
+const names = ["Ann", "Ben", "Cleo", "Dan", "Eve", "Finn", "Gus", "Hal", "Ivy", "Jo"];
+const rows = (from: number, things: string) =>
+  names
+    .map(
+      (name, i) =>
+        `${JSON.stringify({ ask: `${name} has ${from + i} ${things}. How many?`, answer: `${from + i}` })}\n`,
+    )
+    .join("");
