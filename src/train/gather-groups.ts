@@ -34,7 +34,8 @@ const furtherStreams = 2 ** 30;
 
 /**
  * Samples and scores the groups of a step. With `resample`, groups without spread are made up for by further prompts,
- * as many as are missing, at most that many times; groups without spread stay in the list, and teach nothing.
+ * as many as are missing, at most that many times; groups without spread stay in the list, and teach nothing. Each round's own
+ * rewards say which of its groups have spread; the advantages are then those of all groups together.
  *
  * @throws ConfigError when a reward weight names no part; ShapeError when `advantages` returns another shape
  */
@@ -78,8 +79,10 @@ export async function gatherGroups(
     const chosen = further.at(place, promptsPerStep).slice(0, missing());
     parts.push(await sample(chosen, furtherStreams + place * promptsPerStep));
   }
+  const groups = parts.flatMap(({ groups }) => groups);
   return {
-    groups: parts.flatMap(({ groups }) => groups),
+    // What is set against all rewards of a step is set against those of all rounds.
+    groups: parts.length === 1 ? groups : withAdvantages(groups, options),
     rollout: parts.length === 1 ? first.rollout : joinRollouts(parts.map(({ rollout }) => rollout)),
     rounds: parts.length - 1,
     rolloutSeconds: clock() - scoreSeconds,
@@ -102,13 +105,21 @@ function scoreGroups(
     const parts = attempts.map((attempt) => grading.grade(attempt, prompt));
     return { prompt, attempts, parts, rewards: parts.map((named) => weighReward(named, options.rewardWeights)) };
   });
-  const advantages = options.advantages(graded.map(({ rewards }) => rewards));
-  for (const [p, { rewards }] of graded.entries())
+  return withAdvantages(graded, options);
+}
+
+/** Sets every reward against those of all the groups. */
+function withAdvantages(
+  groups: readonly Omit<ScoredGroup, "advantages">[],
+  options: Pick<CompleteGrpoOptions, "advantages">,
+): ScoredGroup[] {
+  const advantages = options.advantages(groups.map(({ rewards }) => rewards));
+  for (const [p, { rewards }] of groups.entries())
     if (advantages[p]?.length !== rewards.length)
       throw new ShapeError(
         `advantages: expected one number for each reward, ${rewards.length} for prompt ${p}, got ${advantages[p]?.length ?? "none"}`,
       );
-  return graded.map((group, p) => ({ ...group, advantages: advantages[p] }));
+  return groups.map((group, p) => ({ ...group, advantages: advantages[p] }));
 }
 
 /** Rollouts one after the other, as one whose activations are gone. */
