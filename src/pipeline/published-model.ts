@@ -1,7 +1,7 @@
 import type { Device } from "../engine/device.ts";
 import { loadAdapter, saveAdapter } from "../model/adapter-checkpoint.ts";
 import { writeMerged } from "../model/export.ts";
-import { attachLora } from "../model/lora.ts";
+import { attachLora, attachModules } from "../model/lora.ts";
 import { freezePolicy, type Policy } from "../model/policy.ts";
 import { frozenFormatOf, loadPretrained, withContext } from "../model/pretrained.ts";
 import { placeArrays } from "../model/pretrained-places.ts";
@@ -32,7 +32,8 @@ export function publishedModel(
 
   /** The adapter of `policy` as it is now, on the same frozen weights, which take no further memory. */
   const copyAdapter = (policy: Policy): Policy => {
-    const copy = attachLora(freezePolicy(policy), policy.adapter!.options, { trained: false });
+    const { options, modules } = policy.adapter!;
+    const copy = attachModules(freezePolicy(policy), options, modules, { trained: false, filled: false });
     copy.parameters.copyFrom(policy.parameters);
     return copy;
   };
