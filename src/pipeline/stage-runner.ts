@@ -131,7 +131,7 @@ export async function runTrainingStage(
   };
   try {
     await train(context, stage, { reference, optimizer, firstStep: progress.step, beforeUpdate }, afterStep);
-    const message = warningOfSilence(looks > 0 ? (silence?.silent ?? []) : []);
+    const message = warningOfSilence(silence?.silent ?? [], { looks, resumed: start.checkpoint !== null });
     if (message) emit({ type: "warning", time: Date.now(), stage: stage.name, step: progress.step, message });
   } catch (error) {
     throw error instanceof TrainingError ? explainDivergence(error, stage, whole + 1, saved) : error;
@@ -176,7 +176,7 @@ async function train(
 /** Looks at some completions before the first step, and warns loudly where most are cut. */
 async function probe(
   { policy, task, recipe, emit }: StageContext,
-  stage: RlStage,
+  stage: Planned<RlStage>,
   prompts: readonly Prompt[],
   sampling: SamplingOptions,
 ): Promise<void> {

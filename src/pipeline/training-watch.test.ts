@@ -1,7 +1,7 @@
 import { expect, test } from "vitest";
 import { defineRecipe } from "./parse-recipe.ts";
 import type { RlStage, Stage } from "./recipe.ts";
-import { TrainingWatch, warningOfStart } from "./training-watch.ts";
+import { TrainingWatch, warningOfProbe, warningOfSilence, warningOfStart } from "./training-watch.ts";
 
 const stage = (kind: "rl" | "sft" | "pretrain" | "eval"): Stage => {
   const common = { name: "one", steps: 20, learningRate: 1e-3 };
@@ -42,4 +42,25 @@ test("a first stage that goes on from nothing is odd, a pretrain or eval stage i
   expect(warningOfStart(rl, "runs/a/final")).toBeNull();
   expect(warningOfStart(stage("pretrain"), null)).toBeNull();
   expect(warningOfStart(stage("eval"), null)).toBeNull();
+});
+
+test("a probe warns where most attempts are cut, with how many and how long the others were", () => {
+  const found = { attempts: 8, cutShare: 0.75, meanEndedLength: 12.4, correctShare: 0 };
+  expect(warningOfProbe(found, 32)).toMatch(/^6 of 8 attempts .* cut off at 32 tokens, those that ended took 12 on/);
+  expect(warningOfProbe({ ...found, cutShare: 1, meanEndedLength: 0 }, 32)).toMatch(/^8 of 8 .*, none ended:/);
+  expect(warningOfProbe({ ...found, cutShare: 0.5 }, 32)).toBeNull();
+});
+
+test("modules without a gradient are named with the steps that were looked at, and no more is claimed", () => {
+  const silent = Array.from({ length: 10 }, (_, i) => `layers.${i}.query`);
+  const fresh = { looks: 5, resumed: false };
+  const all = warningOfSilence(silent, fresh);
+  expect(all).toMatch(/^10 trained modules had no gradient in the 5 steps that were looked at: layers\.0\.query; /);
+  expect(all).toMatch(/layers\.7\.query; and 2 more;/);
+  expect(all).not.toMatch(/never/);
+  expect(warningOfSilence(silent.slice(9), { looks: 2, resumed: true })).toMatch(
+    /in the 2 steps that were looked at since the run was resumed: layers\.9\.query;/,
+  );
+  expect(warningOfSilence([], fresh)).toBeNull();
+  expect(warningOfSilence(silent, { looks: 0, resumed: false })).toBeNull();
 });

@@ -48,14 +48,22 @@ export function warningOfProbe(
   );
 }
 
-/** What to say of an adapter's modules that no gradient ever reached; null when there are none. */
-export function warningOfSilence(silent: readonly string[]): string | null {
-  if (silent.length === 0) return null;
+/**
+ * What to say of an adapter's modules that no gradient reached in the steps that were looked at; null when there are none.
+ *
+ * @param options looks: how many steps these were; resumed: whether there were steps before, which nobody looked at here
+ */
+export function warningOfSilence(
+  silent: readonly string[],
+  { looks, resumed }: { looks: number; resumed: boolean },
+): string | null {
+  if (silent.length === 0 || looks === 0) return null;
   const named = silent.slice(0, 8).join("; ");
   const more = silent.length > 8 ? `; and ${silent.length - 8} more` : "";
   return (
-    `${silent.length} trained modules never had a gradient and have learned nothing: ${named}${more}; experts that no token ` +
-    "was routed to have none; leave out of targetModules what the loss does not depend on"
+    `${silent.length} trained modules had no gradient in the ${looks} steps that were looked at` +
+    `${resumed ? " since the run was resumed" : ""}: ${named}${more}; experts that no token was routed to have none; leave ` +
+    "out of targetModules what the loss does not depend on"
   );
 }
 
