@@ -1,7 +1,7 @@
 import { execFile } from "node:child_process";
 import { copyFileSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { promisify } from "node:util";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import packageJson from "../package.json" with { type: "json" };
@@ -20,8 +20,11 @@ describe("README", () => {
     mkdirSync(installed, { recursive: true });
     copyFileSync(join(root, "package.json"), join(installed, "package.json"));
     for (const name of ["build", "recipes"]) symlinkSync(join(root, name), join(installed, name));
-    for (const name of Object.keys(packageJson.dependencies))
-      symlinkSync(join(root, "node_modules", name), join(project, "node_modules", name));
+    for (const name of Object.keys(packageJson.dependencies)) {
+      const link = join(project, "node_modules", name);
+      mkdirSync(dirname(link), { recursive: true });
+      symlinkSync(join(root, "node_modules", name), link);
+    }
     const tsc = join(root, "node_modules", "typescript", "bin", "tsc");
     await node(tsc, "-p", "tsconfig.build.json", "--outDir", join(installed, "dist"));
   }, 60_000);
