@@ -7,7 +7,7 @@ import { arithmeticReward, extractAnswer } from "../reward/arithmetic.ts";
 import type { Reward } from "../reward/reward.ts";
 import type { Grading } from "../rollout/attempts.ts";
 import type { TaskSettings } from "./recipe-task.ts";
-import type { Task } from "./task.ts";
+import type { Count, Task } from "./task.ts";
 
 /** The arithmetic task as a recipe describes it. Problems are drawn once and kept. */
 export interface ArithmeticTask extends Task {
@@ -42,7 +42,8 @@ export function arithmeticTask(settings: TaskSettings, options: { rewards?: read
   const { kind: _, maxNewTokens, ...expressions } = settings;
   const tokenizer = new MathTokenizer();
   const drawn = new Map<string, Problem[]>();
-  const generate = (split: GenerateOptions["split"], count: number | undefined, seed: number) => {
+  const generate = (split: GenerateOptions["split"], asked: Count, seed: number) => {
+    const count = typeof asked === "object" ? asked.atMost : asked;
     // A recipe without a number was refused; expressions have no end.
     if (count === undefined) throw new DataError(`arithmetic: say how many problems of split ${split} to draw`);
     const key = `${split} ${count} ${seed}`;

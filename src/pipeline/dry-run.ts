@@ -5,7 +5,7 @@ import { checkMemory, type PlannedRun } from "./memory-check.ts";
 import { openTask } from "./open-task.ts";
 import type { Recipe } from "./recipe.ts";
 import { remarksOnTraining } from "./remarks.ts";
-import { type PlannedStage, planStages } from "./stage-plan.ts";
+import { measuredPrompts, type PlannedStage, planStages } from "./stage-plan.ts";
 import { grpoOptions, supervisedOptions } from "./training-options.ts";
 
 /**
@@ -16,21 +16,23 @@ import { grpoOptions, supervisedOptions } from "./training-options.ts";
  * @throws ConfigError when the run would not fit into memory; DataError, CheckpointError as `runRecipe`
  */
 export async function planRecipe(recipe: Recipe, say: (text: string) => void): Promise<void> {
-  const { task, store, remarks } = await openTask(recipe);
-  const run: PlannedRun = { recipe, stages: planStages(recipe, task), task, model: store.plan() };
+  const { task: whole, store, remarks } = await openTask(recipe);
+  const model = store.plan();
+  const plan = planStages(recipe, whole, model);
+  const run: PlannedRun = { recipe, stages: plan.stages, task: plan.task, model };
   for (const stage of run.stages) say(inWords(run, stage));
   const policy = countedPolicy(new CountingDevice({ threads: 1, precision: "f32" }), run.model);
   const trained = remarksOnTraining(policy);
   const nothing = run.stages.every(({ kind }) => kind === "eval");
   for (const remark of trained) say(remark);
   if (trained.length === 0 && !nothing) say(`all ${formatCount(policy.parameters.count)} weights are trained`);
-  for (const remark of remarks) say(remark);
+  for (const remark of [...remarks, ...plan.remarks]) say(remark);
   say(await checkMemory(run));
 }
 
 function inWords({ recipe, task, model }: PlannedRun, stage: PlannedStage): string {
-  const { evaluation, seed } = recipe;
-  const { length: measured } = task.prompts("test", evaluation.problems, evaluation.seed);
+  const { seed } = recipe;
+  const { length: measured } = measuredPrompts(recipe, task);
   const ending = `measured on ${formatCount(measured)} problems`;
   if (stage.kind === "eval") return `${stage.name}: ${ending}`;
   const kind = stage.kind === stage.name ? "" : ` (${stage.kind})`;

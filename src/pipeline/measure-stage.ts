@@ -3,7 +3,7 @@ import { greedy } from "../rollout/sampling.ts";
 import { readSamples } from "../runs/run-reader.ts";
 import { measuredRecord } from "./attempt-record.ts";
 import { compareWithBefore } from "./compare-stages.ts";
-import type { PlannedStage } from "./stage-plan.ts";
+import { measuredPrompts, type PlannedStage } from "./stage-plan.ts";
 import type { StageContext } from "./stage-runner.ts";
 
 /** How far the measuring of a stage is, in problems. */
@@ -23,8 +23,8 @@ export async function measureStage(
   outcome: { seconds: number; steps: number },
   onEvaluation: (at: EvaluationProgress) => void,
 ): Promise<boolean> {
-  const { problems, seed } = recipe.evaluation;
-  const prompts = task.prompts("test", problems, seed);
+  const { seed } = recipe.evaluation;
+  const prompts = measuredPrompts(recipe, task);
   const options = { name: stage.name, sampling: { ...task.sampling, ...greedy(task.maxNewTokens) }, seed };
   const advance = (done: number) => {
     onEvaluation({ stage: stage.name, done, total: prompts.length });

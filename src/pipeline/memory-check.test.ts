@@ -20,8 +20,9 @@ evaluation: { problems: 10 }
 
 function planned(settings: readonly string[] = []): PlannedRun {
   const recipe = parseRecipe(text, "wide.yaml", settings);
-  const task = arithmeticTask(recipe.task as ArithmeticSettings);
-  return { recipe, task, stages: planStages(recipe, task), model: arithmeticModel(recipe).plan() };
+  const model = arithmeticModel(recipe).plan();
+  const { task, stages } = planStages(recipe, arithmeticTask(recipe.task as ArithmeticSettings), model);
+  return { recipe, task, stages, model };
 }
 
 const free = { processBytes: 100e6, availableBytes: 1e12 };

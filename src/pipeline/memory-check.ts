@@ -4,7 +4,7 @@ import { greedy } from "../rollout/sampling.ts";
 import type { FrozenArray, ModelPlan } from "../train/counted-policy.ts";
 import { estimateStage, type StageMemory, type StagePlan, type TrainingPlan } from "../train/memory-estimate.ts";
 import type { Recipe } from "./recipe.ts";
-import type { PlannedStage } from "./stage-plan.ts";
+import { measuredPrompts, type PlannedStage } from "./stage-plan.ts";
 import type { Task } from "./task.ts";
 import { grpoOptions, supervisedOptions } from "./training-options.ts";
 
@@ -71,7 +71,7 @@ const named: Readonly<Record<string, string>> = {
 
 /** A stage as the loops will be told of it. */
 function stagePlan({ recipe, task, model }: PlannedRun, stage: PlannedStage): StagePlan {
-  const { evaluation, seed } = recipe;
+  const { seed } = recipe;
   const setting = { recipe, task, model, peakFlops: null };
   let training: TrainingPlan | null = null;
   if (stage.kind === "rl")
@@ -89,7 +89,7 @@ function stagePlan({ recipe, task, model }: PlannedRun, stage: PlannedStage): St
     };
   return {
     training,
-    measured: task.prompts("test", evaluation.problems, evaluation.seed),
+    measured: measuredPrompts(recipe, task),
     sampling: { ...task.sampling, ...greedy(task.maxNewTokens) },
   };
 }
@@ -140,7 +140,7 @@ function possibleMends(run: PlannedRun, stage: PlannedStage): Mend[] {
   }
   if (model.frozen?.some(({ format }) => format !== "nf4"))
     add("model.weights=nf4", { model: { ...model, frozen: model.frozen.map(inFourBits) } });
-  const { problems } = recipe.evaluation;
+  const { length: problems } = measuredPrompts(recipe, task);
   const fewerProblems = Math.ceil(problems / 2);
   if (fewerProblems < problems)
     add(`evaluation.problems=${fewerProblems}`, {

@@ -33,7 +33,14 @@ const optimizerFields = {
     .union([z.literal("auto"), whole("", 16)])
     .default("auto")
     .describe("rows of one forward and backward pass, at most; auto: as many as take 1 GiB, up to 8192"),
-  balanceCoefficient: z.number().min(0).max(10).default(0.01).describe("weight of the experts' load-balancing loss"),
+  balanceCoefficient: z
+    .number()
+    .min(0)
+    .max(10)
+    .optional()
+    .describe(
+      "weight of the experts' load-balancing loss; left out: 0.01, and 0 where an adapter leaves the router alone",
+    ),
 };
 
 const supervisedFields = {
@@ -80,10 +87,10 @@ const rlStage = z.strictObject({
     64,
   ).default(0),
   lengthProbe: whole(
-    "problems that are attempted before the first step, to warn of completions that are cut; 0: none",
+    "problems that are attempted before the first step, to warn of completions that are cut; 0: none; left out: 16 for problems in words, else 0",
     0,
     1024,
-  ).default(0),
+  ).optional(),
   rewards: z
     .strictObject({
       correct: z.number().default(0).describe("weight of the answer being right"),
@@ -142,7 +149,11 @@ export const recipeSchema = z
     stages: z.array(stage).min(1).describe("what to do, in order"),
     evaluation: z
       .strictObject({
-        problems: whole("held-out problems each stage is measured on, greedily", 1, 1e6).default(1000),
+        problems: whole(
+          "held-out problems each stage is measured on, greedily; left out: 1000, or all where a data set has fewer",
+          1,
+          1e6,
+        ).optional(),
         seed: whole("names the held-out problems; the same for every seed of training", 0, 2 ** 31 - 1).default(1),
       })
       .prefault({}),

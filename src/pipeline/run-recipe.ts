@@ -72,10 +72,13 @@ async function runOn(device: Device, recipe: Recipe, options: RunOptions): Promi
   const resuming = options.resume === true && runExists(dir);
   if (resuming && readRun(dir).finished)
     return { run: dir, stages: evaluationsOf(readEvents(dir)), status: "finished" };
-  const { task, store, remarks } = await openTask(recipe, options.onDownload);
+  const opened = await openTask(recipe, options.onDownload);
+  const { store } = opened;
   // What is wrong with a recipe shows here, before there is a directory to be in the way of the next try.
-  const stages = planStages(recipe, task);
-  const memory = await checkMemory({ recipe, stages, task, model: store.plan() });
+  const model = store.plan();
+  const { stages, task, remarks: leftOut } = planStages(recipe, opened.task, model);
+  const remarks = [...opened.remarks, ...leftOut];
+  const memory = await checkMemory({ recipe, stages, task, model });
   const at = { time: Date.now(), stage: stages[0].name, step: 0 };
   const estimated: RunEvent = { type: "note", ...at, message: memory };
   options.onEvent?.(estimated);

@@ -6,6 +6,9 @@ import type { SamplingOptions } from "../rollout/sampling.ts";
 /** Problems that training never sees: to choose checkpoints by, or to measure stages on; or those it reinforces. */
 export type PromptSplit = "reinforcement" | "validation" | "test";
 
+/** How many problems: exactly so many, as many as there are up to a number, or all there are. */
+export type Count = number | { atMost: number } | undefined;
+
 /** What a recipe trains on and is measured by: where its problems come from and how attempts are graded. */
 export interface Task {
   tokenizer: Tokenizer;
@@ -17,15 +20,13 @@ export interface Task {
   /**
    * A fixed set of worked solutions.
    *
-   * @param count how many; undefined: all there are
    * @throws DataError when there are too few
    */
-  demonstrations(count: number | undefined, seed: number): Demonstration[];
+  demonstrations(count: Count, seed: number): Demonstration[];
   /**
    * Problems of a split.
    *
-   * @param count how many; undefined: all there are
    * @throws DataError when there are too few
    */
-  prompts(split: PromptSplit, count: number | undefined, seed: number): Prompt[];
+  prompts(split: PromptSplit, count: Count, seed: number): Prompt[];
 }
