@@ -91,15 +91,17 @@ async function openWords(flags: MeasuredFlags, given: Recipe | null, output: Out
       `${flags.recipe}: expected problems in words for ${flags.model}, a language model, got a task of arithmetic`,
     );
   const download = new DownloadLine();
-  const problems = await readWordProblems(settings, seed, { onProgress: (at) => download.advance(at) }).finally(() =>
-    download.clear(),
-  );
+  const problems = await readWordProblems(settings, {
+    seed,
+    validation: validation.problems,
+    hub: { onProgress: (at) => download.advance(at) },
+  }).finally(() => download.clear());
   for (const remark of remarksOnProblems(problems)) output.say(output.remarkStyle.dim(remark));
   // A run's own model is measured as the run held it.
   const { weights = own?.model.weights ?? "stored", context = own?.model.context } = flags;
   const { policy, tokenizer, close } = await openNamedModel({ ...flags, weights, context }, output);
   try {
-    const task = wordTask(settings, tokenizer, problems, { validation: validation.problems });
+    const task = wordTask(settings, tokenizer, problems);
     return { policy, task, evaluation, model: flags.model, close };
   } catch (error) {
     close();

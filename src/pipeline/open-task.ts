@@ -29,9 +29,10 @@ export async function openTask(recipe: Recipe, onDownload?: HubOptions["onProgre
   // A recipe in words without a model was refused.
   const resolved = await resolveModel(model.from as string, { onProgress: onDownload });
   const tokenizer = tokenizerOf(resolved);
-  const problems = await readWordProblems(task, seed, { onProgress: onDownload });
+  const hub = { onProgress: onDownload };
+  const problems = await readWordProblems(task, { seed, validation: validation.problems, hub });
   return {
-    task: wordTask(task, tokenizer, problems, { validation: validation.problems }),
+    task: wordTask(task, tokenizer, problems),
     store: publishedModel(recipe, resolved, tokenizer),
     remarks: remarksOnProblems(problems),
   };

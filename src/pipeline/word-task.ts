@@ -9,29 +9,34 @@ import { type WordPromptOptions, wordDemonstration, wordPrompt } from "../prompt
 import type { Problem } from "../records/problem.ts";
 import { wordGrading } from "../reward/word-problems.ts";
 import type { WordSettings } from "./recipe-task.ts";
-import type { Task } from "./task.ts";
+import type { Count, Task } from "./task.ts";
 
 /** The problems of a task in words, and what was left out of them. */
 export interface WordProblems {
   train: Problem[];
+  /** The last training problems, which choose checkpoints and are not trained on. */
+  validation: Problem[];
   test: Problem[];
   /** Training problems that were taken out, as test problems are copies of them. */
   removed: number;
+  /** Further ones that were taken out, as validation problems are copies of them. */
+  removedForValidation: number;
   setAside: SetAsideRow[];
   /** Training problems that are copies of test problems, of the kinds that are taken out and of weaker ones. */
   copies: NearCopy[];
 }
 
 /**
- * Reads the data set of a task in words. Training problems of which a test problem is a near copy are taken out.
+ * Reads the data set of a task in words. Training problems of which a test or a validation problem is a near copy are taken
+ * out.
  *
- * @param hub how the hub is reached, where the data set is there
- * @throws DataError when a file is missing or broken, or no row is usable
+ * @param options seed: draws the problems of a limit; validation: how many problems are kept from training to choose
+ * checkpoints by; hub: how the hub is reached, where the data set is there
+ * @throws DataError when a file is missing or broken, no row is usable, or validation would leave nothing to train on
  */
 export async function readWordProblems(
   settings: WordSettings,
-  seed: number,
-  hub: HubOptions = {},
+  { seed, validation: held, hub = {} }: { seed: number; validation: number; hub?: HubOptions },
 ): Promise<WordProblems> {
   const { data: path, layout, columns, calculatorNotes } = settings;
   const read = (split: "train" | "test") => {
@@ -42,18 +47,28 @@ export async function readWordProblems(
   };
   const test = await read("test");
   const all = await read("train");
-  const { train, copies } = withoutNearCopies(all.problems, test.problems);
+  const { train: untested, copies } = withoutNearCopies(all.problems, test.problems);
+  if (untested.length > 0 && held >= untested.length)
+    throw new DataError(
+      `validation.problems: expected fewer than the ${untested.length} training problems, got ${held}; lower it`,
+    );
+  const rest = untested.slice(0, untested.length - held);
+  const validation = untested.slice(rest.length);
+  const train = held > 0 ? withoutNearCopies(rest, validation).train : rest;
   return {
     train,
+    validation,
     test: test.problems,
-    removed: all.problems.length - train.length,
+    removed: all.problems.length - untested.length,
+    removedForValidation: rest.length - train.length,
     copies,
     setAside: [...all.setAside, ...test.setAside],
   };
 }
 
 /** What of a data set is not used, in words; empty when all of it is. */
-export function remarksOnProblems({ train, test, removed, setAside, copies }: WordProblems): string[] {
+export function remarksOnProblems(problems: WordProblems): string[] {
+  const { train, test, removed, removedForValidation, setAside, copies } = problems;
   const remarks = [`${train.length} problems to train on, ${test.length} to be measured on`];
   if (setAside.length > 0)
     remarks.push(
@@ -65,6 +80,8 @@ export function remarksOnProblems({ train, test, removed, setAside, copies }: Wo
       `${removed} training problems left out, as test problems are copies of them ` +
         `(${same.train} the same, ${renumbered.train} but for the numbers, ${reworded.train} in other words)`,
     );
+  if (removedForValidation > 0)
+    remarks.push(`${removedForValidation} more left out, as validation problems are copies of them`);
   if (related.test > 0)
     remarks.push(
       `${related.test} test problems tell the story of a training problem with another question or other numbers`,
@@ -72,29 +89,17 @@ export function remarksOnProblems({ train, test, removed, setAside, copies }: Wo
   return remarks;
 }
 
-/**
- * A task in words: validation takes problems from the end of the training problems, which then are not trained on.
- *
- * @param options validation: how many problems are kept from training to choose checkpoints by
- */
-export function wordTask(
-  settings: WordSettings,
-  tokenizer: TextTokenizer,
-  problems: WordProblems,
-  { validation }: { validation: number },
-): Task {
+/** A task in words, whose methods throw DataError when more problems are asked for than there are, or none are left. */
+export function wordTask(settings: WordSettings, tokenizer: TextTokenizer, problems: WordProblems): Task {
   const format = answerFormats[settings.format];
   const prompting: WordPromptOptions = { format, template: settings.template, instruction: settings.instruction };
   const { maxNewTokens } = settings;
-  if (validation >= problems.train.length)
+  const trained = () => {
+    if (problems.train.length > 0) return problems.train;
     throw new DataError(
-      `validation.problems: expected fewer than the ${problems.train.length} training problems, got ${validation}`,
+      `${settings.data}: every training problem is a copy of a test problem; are they rows of one file? Give task.train.rows ` +
+        "and task.test.rows, or task.train.file and task.test.file",
     );
-  const trained = problems.train.length - validation;
-  const splits = {
-    reinforcement: problems.train.slice(0, trained),
-    validation: problems.train.slice(trained),
-    test: problems.test,
   };
   // Stages ask for the same problems again and again: to be planned, estimated, trained on, measured.
   const promptOf = remembered((problem: Problem) => wordPrompt(problem, tokenizer, prompting));
@@ -104,9 +109,15 @@ export function wordTask(
     grading: { ...wordGrading(tokenizer, format), eosId: tokenizer.stopIds },
     maxNewTokens,
     sampling: { maxNewTokens, stopStrings: format.stops },
-    demonstrations: (count, seed) => choose(splits.reinforcement, count, seed).map(demonstrationOf),
-    prompts: (split, count, seed) =>
-      choose(splits[split], split === "validation" ? undefined : count, seed).map(promptOf),
+    demonstrations: (count, seed) => choose("worked solutions", trained(), count, [seed, 7]).map(demonstrationOf),
+    prompts(split, count, seed) {
+      if (split === "validation") return problems.validation.map(promptOf);
+      const [what, all] =
+        split === "test"
+          ? (["problems to be measured on", problems.test] as const)
+          : (["problems", trained()] as const);
+      return choose(what, all, count, [seed, 6]).map(promptOf);
+    },
   };
 }
 
@@ -120,9 +131,18 @@ function remembered<T>(make: (problem: Problem) => T): (problem: Problem) => T {
   };
 }
 
-/** All problems, or `count` of them drawn with a seed, in their order. */
-function choose(problems: readonly Problem[], count: number | undefined, seed: number): readonly Problem[] {
-  if (count === undefined || count >= problems.length) return problems;
-  const order = new Rng(seed, 6).shuffle(problems.map((_, place) => place)).slice(0, count);
+/**
+ * All problems, or some of them drawn with a seed, in their order.
+ *
+ * @param seed one sequence for each use: problems to be reinforced on are not those whose solutions were imitated
+ */
+function choose(what: string, problems: readonly Problem[], count: Count, seed: readonly number[]): readonly Problem[] {
+  if (typeof count === "number" && count > problems.length)
+    throw new DataError(
+      `${what}: expected at most ${problems.length}, which is how many there are, got ${count}; lower it, or leave it out`,
+    );
+  const wanted = typeof count === "object" ? count.atMost : count;
+  if (wanted === undefined || wanted >= problems.length) return problems;
+  const order = new Rng(...seed).shuffle(problems.map((_, place) => place)).slice(0, wanted);
   return order.sort((a, b) => a - b).map((place) => problems[place]);
 }

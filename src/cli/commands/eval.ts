@@ -52,7 +52,7 @@ export function evalCommand(): Command {
     checkOutFile(flags.out);
     const measured = await openMeasuredModel(flags, output);
     const { policy, task, evaluation, model } = measured;
-    const { n: wanted = evaluation?.problems ?? 1000, seed = evaluation?.seed ?? 1 } = flags;
+    const { n: wanted = evaluation?.problems ?? { atMost: 1000 }, seed = evaluation?.seed ?? 1 } = flags;
     const { summary, attempts } = await closing(measured, () => {
       const prompts = task.prompts(split, wanted, seed);
       if (prompts.length === 0)
