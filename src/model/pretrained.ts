@@ -8,7 +8,7 @@ import { decoderParameters } from "./definitions.ts";
 import { FrozenWeights } from "./frozen-weights.ts";
 import { frozenPolicy, type Policy, wholePolicy } from "./policy.ts";
 import { type PlacedArray, placeArrays } from "./pretrained-places.ts";
-import { openPretrained } from "./pretrained-source.ts";
+import { openPretrained, type PretrainedSource } from "./pretrained-source.ts";
 import { formatAsStored, readBytes, readValues } from "./pretrained-values.ts";
 import type { ResolvedModel } from "./resolve-model.ts";
 
@@ -62,14 +62,19 @@ export function loadPretrained(
     const arrays = placeArrays(pretrained);
     const config = withContext(pretrained.config, context);
     const policy = trained ? loadTrained(device, config, arrays) : loadFrozen(device, config, arrays, frozen);
-    const bounded = context === undefined && config.maxPositions < pretrained.config.maxPositions;
-    const notes = bounded
-      ? [...pretrained.notes, `sequences up to ${MOST_POSITIONS} tokens unless a longer context is asked for`]
-      : pretrained.notes;
-    return { policy, modelType: architecture.modelType, notes };
+    return { policy, modelType: architecture.modelType, notes: pretrainedNotes(pretrained, context) };
   } finally {
     source.close();
   }
+}
+
+/** What to know of how a model's configuration was understood, and of how far it reaches where no context is asked for. */
+export function pretrainedNotes(
+  { config, notes }: Pick<PretrainedSource, "config" | "notes">,
+  context: number | undefined,
+): readonly string[] {
+  if (context !== undefined || config.maxPositions <= MOST_POSITIONS) return notes;
+  return [...notes, `sequences up to ${MOST_POSITIONS} tokens unless a longer context is asked for`];
 }
 
 /** @throws ConfigError when the model's positions do not reach that far */

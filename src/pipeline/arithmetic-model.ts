@@ -17,6 +17,7 @@ export function arithmeticModel({ model, task, seed }: Pick<Recipe, "model" | "t
       const config = from === null ? mathFormer(model, tokenizer.vocabularySize) : readModelManifest(from).model;
       return { config, frozen: null, lora: null };
     },
+    notes: () => [],
     async open(device, checkpoint) {
       const directory = checkpoint ?? from;
       if (directory !== null) return loadModel(device, directory, { trained: true }).policy;

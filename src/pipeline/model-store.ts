@@ -13,6 +13,8 @@ export interface ModelStore {
   identity(): Promise<string | null>;
   /** How much of what the model is, without reading its weights. @throws CheckpointError when it is missing or broken */
   plan(): ModelPlan;
+  /** What a user should know of how the model was understood; empty when nothing is odd. @throws as `plan` */
+  notes(): readonly string[];
   /**
    * The model to be trained: as it is in a checkpoint of the run, or, with null, as the run begins.
    *

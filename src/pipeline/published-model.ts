@@ -3,9 +3,9 @@ import { loadAdapter, saveAdapter } from "../model/adapter-checkpoint.ts";
 import { writeMerged } from "../model/export.ts";
 import { attachLora, attachModules } from "../model/lora.ts";
 import { freezePolicy, type Policy } from "../model/policy.ts";
-import { frozenFormatOf, loadPretrained, withContext } from "../model/pretrained.ts";
+import { frozenFormatOf, loadPretrained, pretrainedNotes, withContext } from "../model/pretrained.ts";
 import { placeArrays } from "../model/pretrained-places.ts";
-import { openPretrained } from "../model/pretrained-source.ts";
+import { openPretrained, type PretrainedSource } from "../model/pretrained-source.ts";
 import type { ResolvedModel } from "../model/resolve-model.ts";
 import type { TextTokenizer } from "../prompt/text-tokenizer.ts";
 import { tokenizerFiles } from "../prompt/tokenizer-files.ts";
@@ -38,12 +38,22 @@ export function publishedModel(
     return copy;
   };
 
+  /** Reads something of the model's files besides its weights. */
+  const reading = <T>(read: (pretrained: PretrainedSource) => T): T => {
+    const pretrained = openPretrained(resolved);
+    try {
+      return read(pretrained);
+    } finally {
+      pretrained.source.close();
+    }
+  };
+
   return {
     tokenizer,
     identity: async () => identity,
-    plan() {
-      const pretrained = openPretrained(resolved);
-      try {
+    notes: () => reading((pretrained) => pretrainedNotes(pretrained, context)),
+    plan: () =>
+      reading((pretrained) => {
         const arrays = placeArrays(pretrained);
         const inFormat = (array: (typeof arrays)[number]) => ({ ...array, format: frozenFormatOf(array, frozen) });
         return {
@@ -51,10 +61,7 @@ export function publishedModel(
           frozen: lora ? arrays.map(inFormat) : null,
           lora: lora && { ...lora, seed },
         };
-      } finally {
-        pretrained.source.close();
-      }
-    },
+      }),
     async open(device, checkpoint) {
       const loaded = load(device, lora === null, lora || checkpoint === null ? resolved : inCheckpoint(checkpoint));
       modelType = loaded.modelType;

@@ -1,6 +1,13 @@
 import type { Policy } from "../model/policy.ts";
+import type { ResolvedModel } from "../model/resolve-model.ts";
 import { describeTrained } from "../model/trained-modules.ts";
 import { formatCount } from "../report/format.ts";
+
+/** What to know of where a model's files are from: that a copy is used of which nobody knows whether it is the latest. */
+export function remarksOnSource(reference: string, { from, commit }: Pick<ResolvedModel, "from" | "commit">): string[] {
+  if (from !== "cache" || reference.endsWith(`@${commit}`)) return [];
+  return [`${reference}: the hub was not asked or did not answer; this is the copy fetched last, of commit ${commit}`];
+}
 
 /** What a policy trains, module by module, where that is not simply all of it; empty otherwise. */
 export function remarksOnTraining(policy: Policy): string[] {

@@ -13,6 +13,7 @@ import { tokenizerFromGguf } from "../prompt/gguf-tokenizer.ts";
 import { openTokenizer, type TextTokenizer } from "../prompt/text-tokenizer.ts";
 import { isArithmeticModel, modelDirectory } from "./model-directory.ts";
 import { identityOf } from "./model-identity.ts";
+import { remarksOnSource } from "./remarks.ts";
 
 /** How a published model is opened. */
 export interface TextModelOptions {
@@ -82,7 +83,11 @@ export async function openTextModel(reference: string, options: TextModelOptions
       modelType,
       resolved,
       adapter: directory,
-      notes: [...notes, ...(directory === null ? [] : remarksOnBase(directory, resolved))],
+      notes: [
+        ...remarksOnSource(base, resolved),
+        ...notes,
+        ...(directory === null ? [] : remarksOnBase(directory, resolved)),
+      ],
       close,
     };
   } catch (error) {
