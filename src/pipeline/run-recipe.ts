@@ -12,6 +12,7 @@ import { newestCheckpoint, readEvents, readRun, runExists, secondsSpent } from "
 import type { RunWriter } from "../runs/run-writer.ts";
 import { measurePeakFlops } from "../train/flops.ts";
 import { readStageProgress } from "../train/training-state.ts";
+import { checkSameData } from "./data-identity.ts";
 import { type EvaluationProgress, measureStage } from "./measure-stage.ts";
 import { checkMemory } from "./memory-check.ts";
 import type { ModelMoment } from "./model-store.ts";
@@ -70,9 +71,13 @@ async function runOn(device: Device, recipe: Recipe, options: RunOptions): Promi
   const dir = join(root, recipe.name);
   // A run killed before its directory was complete has nothing to go on with: it begins.
   const resuming = options.resume === true && runExists(dir);
-  if (resuming && readRun(dir).finished)
-    return { run: dir, stages: evaluationsOf(readEvents(dir)), status: "finished" };
-  const opened = await openTask(recipe, options.onDownload);
+  const before = resuming ? readRun(dir) : null;
+  if (before?.finished) return { run: dir, stages: evaluationsOf(before.events), status: "finished" };
+  const commit = before?.manifest.startCommit;
+  const opened = await openTask(recipe, { commit, onDownload: options.onDownload });
+  const from = recipe.model.from ?? null;
+  if (before && recipe.task.kind === "words")
+    checkSameData(dir, recipe.task.data, before.manifest.data ?? null, opened.data);
   const { store } = opened;
   // What is wrong with a recipe shows here, before there is a directory to be in the way of the next try.
   const model = store.plan();
@@ -87,11 +92,11 @@ async function runOn(device: Device, recipe: Recipe, options: RunOptions): Promi
   try {
     if (resuming) {
       writer = openRun(dir);
-      await checkStartModel(dir, recipe.model.from ?? null, writer.manifest.startModel ?? null, store);
+      await checkStartModel(dir, from, writer.manifest.startModel ?? null, store);
     } else {
       policy = await store.open(device, null);
-      const startModel = await store.identity();
-      writer = createRun({ root, name: recipe.name, recipe, version, seed: recipe.seed, startModel, overwrite });
+      const start = { startModel: await store.identity(), startCommit: opened.commit, data: opened.data };
+      writer = createRun({ root, name: recipe.name, recipe, version, seed: recipe.seed, ...start, overwrite });
     }
     const position = findPosition(writer.dir, recipe);
     policy ??= await store.open(device, position.checkpoint);
@@ -221,14 +226,14 @@ async function runStages(
   position: RunPosition,
   onEvaluation: NonNullable<RunOptions["onEvaluation"]>,
 ): Promise<RunResult["status"]> {
-  const { recipe, emit, writer } = context;
+  const { emit, writer } = context;
   for (let index = position.index; index < stages.length; index++) {
     const stage = stages[index];
     const resumed = index === position.index && position.step > 0;
     let outcome = { status: "done", seconds: 0, steps: 0 };
     if (stage.kind !== "eval") {
       const checkpoint = resumed ? position.checkpoint : null;
-      const beginning = resumed ? beginningOf(writer.dir, recipe, index) : beginningNow(stages, index);
+      const beginning = resumed ? beginningOf(writer.dir, stages, index) : beginningNow(stages, index);
       outcome = await runTrainingStage(context, stage, { checkpoint, beginning });
     } else emit({ type: "stage-start", time: Date.now(), stage: stage.name, kind: stage.kind, totalSteps: 0 });
     if (outcome.status === "stopped") return "stopped";
@@ -243,12 +248,21 @@ async function runStages(
 const beginningNow = (stages: readonly PlannedStage[], index: number): ModelMoment =>
   stages.slice(0, index).some(({ kind }) => kind !== "eval") ? { kind: "now" } : { kind: "start" };
 
-/** When a resumed stage began: at the last checkpoint of the training stage before `index`, or with the run. */
-function beginningOf(dir: string, recipe: Recipe, index: number): ModelMoment {
-  const { lastCheckpoints } = readRun(dir);
-  for (let before = index - 1; before >= 0; before--) {
-    const found = lastCheckpoints.get(recipe.stages[before].name);
-    if (found) return { kind: "checkpoint", path: found.path };
-  }
-  return { kind: "start" };
+/**
+ * When a resumed stage began: at the end of the training stage before `index`, or with the run.
+ *
+ * @throws CheckpointError when KL is to be measured against the end of a stage whose last checkpoint is gone
+ */
+function beginningOf(dir: string, stages: readonly PlannedStage[], index: number): ModelMoment {
+  const before = stages.slice(0, index).findLast((stage) => stage.kind !== "eval");
+  if (before === undefined) return { kind: "start" };
+  const found = readRun(dir).lastCheckpoints.get(before.name);
+  if (found?.step === before.steps) return { kind: "checkpoint", path: found.path };
+  const stage = stages[index];
+  // Nobody else asks for the beginning.
+  if (stage.kind !== "rl" || stage.beta === 0) return { kind: "start" };
+  throw new CheckpointError(
+    `${dir}: stage ${stage.name} measures KL against the model as ${before.name} left it, expected its checkpoint at step ` +
+      `${before.steps}, found ${found ? `none after step ${found.step}` : "none"}; put it back, or start a new run under another name`,
+  );
 }

@@ -21,7 +21,7 @@ import { RunWriter } from "./run-writer.ts";
  *
  * @param options.recipe the resolved recipe, defaults filled in; stored as recipe.yaml
  * @param options.version version of reckon
- * @param options.startModel sha256 of the weights it starts from; null for fresh ones
+ * @param options.startModel, options.startCommit, options.data what it starts from, as in `RunManifest`
  * @param options.overwrite deletes a run that is already there; never a directory that is not a run
  * @throws ConfigError when the directory holds a run, or something else, or is in use by a live process
  */
@@ -32,10 +32,13 @@ export function createRun(options: {
   version: string;
   seed: number;
   startModel?: string | null;
+  startCommit?: string | null;
+  data?: string | null;
   overwrite?: boolean;
   now?: () => number;
 }): RunWriter {
-  const { root, name, recipe, version, seed, startModel = null, now = Date.now } = options;
+  const { root, name, recipe, version, seed, now = Date.now } = options;
+  const { startModel = null, startCommit = null, data = null } = options;
   checkRunName(name);
   const dir = join(root, name);
   if (runExists(dir)) {
@@ -50,7 +53,7 @@ export function createRun(options: {
     removeAbandoned(root, name);
     writeFileAtomic(join(aside, "recipe.yaml"), stringify(recipe));
     const created = new Date(now()).toISOString();
-    const manifest: RunManifest = { store: 1, name, version, seed, created, startModel };
+    const manifest: RunManifest = { store: 1, name, version, seed, created, startModel, startCommit, data };
     writeFileAtomic(join(aside, "run.json"), `${JSON.stringify(manifest, null, 2)}\n`);
     if (runExists(dir)) moveAway(dir, now);
     else if (existsSync(dir)) rmdirSync(dir);

@@ -19,8 +19,12 @@ export interface RunManifest {
   seed: number;
   /** ISO 8601. */
   created: string;
-  /** sha256 of the weights the run started from; null or absent: fresh ones. */
+  /** sha256 of the weights the run started from, or the hub's commit; null or absent: fresh ones. */
   startModel?: string | null;
+  /** The hub's commit that the model was fetched at, and is fetched at again; null or absent: it was not fetched. */
+  startCommit?: string | null;
+  /** sha256 of the problems; null or absent: they are generated. */
+  data?: string | null;
 }
 
 /** A run as it stands on disk. */

@@ -100,6 +100,8 @@ describe("createRun", () => {
       seed: 3,
       created: "2023-11-14T22:13:20.000Z",
       startModel: null,
+      startCommit: null,
+      data: null,
     });
     expect(read.recipe).toEqual({ stages: [{ name: "rl", lr: 1e-4 }] });
     expect(read.events.map((event) => event.type)).toEqual(["stage-start", "metrics", "checkpoint", "run-end"]);
