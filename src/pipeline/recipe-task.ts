@@ -52,6 +52,11 @@ const wordTask = z.strictObject({
     .string()
     .optional()
     .describe("what tells the model how to answer; left out: the format's own words; empty: nothing"),
+  stop: z
+    .array(z.string().min(1).max(256))
+    .max(16)
+    .default([])
+    .describe("texts that end a completion, besides what closes an answer in the format; no part of what is graded"),
   maxNewTokens: maxNewTokens("longest completion, in tokens", 256),
 });
 

@@ -116,6 +116,20 @@ describe("problems in words", () => {
   });
 });
 
+it("a text that stops completions is no part of what is graded", async () => {
+  const { task } = await open(recipeOf({ format: "hash", stop: ["Question:", "\n\n"] }));
+  expect(task.sampling.stopStrings).toEqual(expect.arrayContaining(["Question:", "\n\n"]));
+  const [prompt] = task.prompts("test", 2, 0);
+  const gold = prompt.problem.answer;
+  const stopped = (text: string, stop: "stop" | "length" = "stop") => {
+    const attempt = { tokens: [], logps: new Float32Array(), stop, text };
+    return [task.grading.extract(attempt, prompt), task.grading.grade(attempt, prompt).correct];
+  };
+  expect(stopped(`So.\n#### ${gold}Question: 5`)).toEqual([gold, 1]);
+  expect(stopped(`So.\n#### ${gold}\n\nAnd Question:`)).toEqual([gold, 1]);
+  expect(stopped(`So.\n#### ${gold}Question: 5\n`, "length")[1]).toBe(0);
+});
+
 describe("a model's context", () => {
   const long = `Nina ${"and her dog ".repeat(60)}run`;
 

@@ -6,8 +6,10 @@ import { describeSetAside, type ReadOptions, readProblems, type SetAsideRow } fr
 import { answerFormats } from "../prompt/answer-formats.ts";
 import type { TextTokenizer } from "../prompt/text-tokenizer.ts";
 import { type WordPromptOptions, wordDemonstration, wordPrompt } from "../prompt/word-prompt.ts";
+import type { Attempt } from "../records/attempt.ts";
 import type { Problem } from "../records/problem.ts";
 import { wordGrading } from "../reward/word-problems.ts";
+import type { Grading } from "../rollout/attempts.ts";
 import type { WordSettings } from "./recipe-task.ts";
 import type { Count, Task } from "./task.ts";
 
@@ -106,9 +108,9 @@ export function wordTask(settings: WordSettings, tokenizer: TextTokenizer, probl
   const demonstrationOf = remembered((problem: Problem) => wordDemonstration(problem, tokenizer, prompting));
   return {
     tokenizer,
-    grading: { ...wordGrading(tokenizer, format), eosId: tokenizer.stopIds },
+    grading: { ...beforeStops(wordGrading(tokenizer, format), settings.stop), eosId: tokenizer.stopIds },
     maxNewTokens,
-    sampling: { maxNewTokens, stopStrings: format.stops },
+    sampling: { maxNewTokens, stopStrings: [...format.stops, ...settings.stop] },
     demonstrations: (count, seed) => choose("worked solutions", trained(), count, [seed, 7]).map(demonstrationOf),
     prompts(split, count, seed) {
       if (split === "validation") return problems.validation.map(promptOf);
@@ -118,6 +120,20 @@ export function wordTask(settings: WordSettings, tokenizer: TextTokenizer, probl
           : (["problems", trained()] as const);
       return choose(what, all, count, [seed, 6]).map(promptOf);
     },
+  };
+}
+
+/** Grading that reads a completion up to the text that stopped it: the token that completes that text may hold more. */
+function beforeStops(grading: Grading, stops: readonly string[]): Grading {
+  const cut = (attempt: Attempt): Attempt => {
+    const places = stops.map((stop) => attempt.text.indexOf(stop)).filter((place) => place >= 0);
+    if (attempt.stop !== "stop" || places.length === 0) return attempt;
+    return { ...attempt, text: attempt.text.slice(0, Math.min(...places)) };
+  };
+  return {
+    ...grading,
+    grade: (attempt, prompt) => grading.grade(cut(attempt), prompt),
+    extract: (attempt, prompt) => grading.extract(cut(attempt), prompt),
   };
 }
 
