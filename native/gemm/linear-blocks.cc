@@ -89,6 +89,8 @@ Work listWork(const Product& product, const Engine& engine, const DepthBlocks& b
     most += chunksOfGroup;
     groups += chunksOfGroup > 0;
   }
+  // Rows of no group: every thread lists nothing.
+  if (groups == 0) return {nullptr, nullptr, 0, 0, 0, 0};
   // Runs as long as the cache takes; then, for the threads to be done together, parts of the rows; then shorter runs.
   const int64_t panels = ceilDivide(product.columns, engine.panel);
   const int64_t wanted = thread.count == 1 ? 1 : 6 * thread.count;
@@ -261,6 +263,7 @@ void multiply(const Product& product, Thread& thread) {
   const Engine& engine = chooseEngine(thread);
   const DepthBlocks blocks(product.depth);
   const Work work = listWork(product, engine, blocks, thread);
+  if (work.partCount == 0) return;
 
   char* shared = nullptr;
   if (work.copyBytes > kLeastSharedBytes && work.copyBytes <= kMostSharedBytes) {
