@@ -1,5 +1,5 @@
-// Rows picked by an index (gather), put where one says (place) and added there (scatter). The scatter walks all rows for a range of columns: an index
-// may repeat, and its sum keeps the order of the rows.
+// Rows picked by an index (gather), put where one says (place) and added there (scatter). The scatter walks all rows for a
+// range of columns: an index may repeat, and its sum keeps the order of the rows.
 #include "elementwise.h"
 
 namespace reckon {
