@@ -1,4 +1,5 @@
 import { ShapeError } from "../base/errors.ts";
+import { allocateTogether } from "./allocate-together.ts";
 import type { Device, DeviceBuffer } from "./device.ts";
 import type { Parameter } from "./tape.ts";
 
@@ -33,7 +34,10 @@ export class Parameters {
   readonly entries: readonly Parameter[];
   private readonly byName: Map<string, Parameter>;
 
-  /** @param options trained: whether gradients are kept; filled: whether starting values are put in, default true; else zeros */
+  /**
+   * @param options trained: whether gradients are kept; filled: whether starting values are put in, default true; else zeros
+   * @throws DeviceError when there is not enough memory; none is held then
+   */
   constructor(
     device: Device,
     definitions: readonly ParameterDefinition[],
@@ -48,31 +52,30 @@ export class Parameters {
     }
     this.length = length;
     this.count = definitions.reduce((total, { shape }) => total + sizeOf(shape), 0);
-    this.values = device.allocate("f32", length);
-    this.gradients = trained ? device.allocate("f32", length) : null;
-    this.decay = trained ? device.allocate("f32", length) : null;
-    this.entries = definitions.map(({ name, shape }, i) => {
-      const size = sizeOf(shape);
-      return {
-        name,
-        shape,
-        buffer: device.view(this.values, offsets[i], size),
-        gradient: this.gradients ? device.view(this.gradients, offsets[i], size) : null,
-        format: "f32",
-      };
+    const { values, gradients, decay, entries } = allocateTogether(device, (allocate) => {
+      const values = allocate("f32", length);
+      const gradients = trained ? allocate("f32", length) : null;
+      const decay = trained ? allocate("f32", length) : null;
+      // Array by array: the host never holds more than one of them.
+      const entries = definitions.map(({ name, shape, initialize, decays }, i): Parameter => {
+        const count = sizeOf(shape);
+        const buffer = device.view(values, offsets[i], count);
+        if (filled) {
+          const start = new Float32Array(count);
+          initialize(start);
+          device.write(buffer, start);
+        }
+        if (decay && decays) device.enqueue("fill", { out: device.view(decay, offsets[i], count), count, value: 1 });
+        const gradient = gradients ? device.view(gradients, offsets[i], count) : null;
+        return { name, shape, buffer, gradient, format: "f32" };
+      });
+      return { values, gradients, decay, entries };
     });
-    this.byName = new Map(this.entries.map((entry) => [entry.name, entry]));
-    // Array by array: the host never holds more than one of them.
-    definitions.forEach(({ shape, initialize, decays }, i) => {
-      const count = sizeOf(shape);
-      if (filled) {
-        const start = new Float32Array(count);
-        initialize(start);
-        device.write(this.entries[i].buffer, start);
-      }
-      if (!this.decay || !decays) return;
-      device.enqueue("fill", { out: device.view(this.decay, offsets[i], count), count, value: 1 });
-    });
+    this.values = values;
+    this.gradients = gradients;
+    this.decay = decay;
+    this.entries = entries;
+    this.byName = new Map(entries.map((entry) => [entry.name, entry]));
   }
 
   /** @throws ShapeError when there is no such array */

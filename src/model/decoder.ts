@@ -1,4 +1,5 @@
 import { hashIntegers } from "../base/rng.ts";
+import { allocateTogether } from "../engine/allocate-together.ts";
 import type { Device, DeviceBuffer } from "../engine/device.ts";
 import { gelu, swiglu } from "../engine/ops/activation.ts";
 import { type AttentionShape, attention, type SegmentTable } from "../engine/ops/attention.ts";
@@ -46,6 +47,14 @@ export function alibiSlopes(heads: number): Float32Array {
   return Float32Array.from({ length: heads }, (_, i) => 2 ** ((-8 * (i + 1)) / heads));
 }
 
+function makeSlopes(device: Device, heads: number): DeviceBuffer {
+  return allocateTogether(device, (allocate) => {
+    const slopes = allocate("f32", heads);
+    device.write(slopes, alibiSlopes(heads));
+    return slopes;
+  });
+}
+
 /**
  * A decoder-only transformer over packed rows: embedding, pre-norm blocks of attention and feed-forward (or a mixture
  * of experts), optional final norm. The weights are passed to each call, so that policy and reference share one
@@ -57,15 +66,12 @@ export class Decoder {
   private readonly attentionShape: AttentionShape;
   private readonly rotaryTable: RotaryTable | null;
 
+  /** @throws DeviceError when there is not enough memory for its tables; none is held then */
   constructor(device: Device, config: DecoderConfig) {
     this.config = config;
     this.device = device;
     const { heads, kvHeads, headDim, attentionScale } = config;
-    let slopes: DeviceBuffer | null = null;
-    if (config.positions === "alibi") {
-      slopes = device.allocate("f32", heads);
-      device.write(slopes, alibiSlopes(heads));
-    }
+    const slopes = config.positions === "alibi" ? makeSlopes(device, heads) : null;
     this.attentionShape = { heads, kvHeads, headDim, scale: attentionScale ?? 1 / Math.sqrt(headDim), slopes };
     this.rotaryTable = config.positions === "rotary" ? makeRotaryTable(device, config) : null;
   }

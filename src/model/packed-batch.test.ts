@@ -40,3 +40,18 @@ it("refuses ids outside the vocabulary and positions outside the rotary table be
   expect((await score(2, [1, 2], [3, 4], "mathformer")).logps.length).toBe(2);
   expect((await score(3, [1, 2], [3, 4], "llama")).logps.length).toBe(2);
 });
+
+it("takes a step's memory back when scoring fails half way", async () => {
+  const device = openReferenceDevice();
+  const config = mathFormer({ size: "tiny", width: 8, heads: 2, feedForward: 12, layers: 1 }, 10);
+  const policy = createPolicy(device, config, { seed: 0, trained: false });
+  // Its target is looked at when the decoder has run.
+  const prompt = Array.from({ length: 1000 }, () => 1);
+  const failing = packSequences([{ prompt, completions: [[10]] }]);
+  const bytesAfter = async () => {
+    await expect(scoreBatch(policy, failing, { temperature: 1 })).rejects.toThrow(ShapeError);
+    return device.memory().bytes;
+  };
+  const once = await bytesAfter();
+  for (let time = 0; time < 10; time++) expect(await bytesAfter()).toBe(once);
+});

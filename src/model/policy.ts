@@ -42,11 +42,8 @@ export function createPolicy(
   config: DecoderConfig,
   options: { seed: number; trained: boolean },
 ): Policy {
-  return wholePolicy(
-    device,
-    config,
-    new Parameters(device, decoderParameters(config, new Rng(options.seed, 1)), options),
-  );
+  const parameters = new Parameters(device, decoderParameters(config, new Rng(options.seed, 1)), options);
+  return orClosed(parameters, () => wholePolicy(device, config, parameters));
 }
 
 /** A policy whose weights are one set of parameters, to be trained all together or not at all. It closes them. */
@@ -67,7 +64,7 @@ export function wholePolicy(device: Device, config: DecoderConfig, parameters: P
 /** A policy that reads weights as they are and trains none of them: a base to put an adapter on. It closes them. */
 export function frozenPolicy(device: Device, config: DecoderConfig, weights: FrozenWeights): Policy {
   const parameters = new Parameters(device, [], { trained: false });
-  const decoder = new Decoder(device, config);
+  const decoder = orClosed(parameters, () => new Decoder(device, config));
   return {
     device,
     config,
@@ -108,6 +105,16 @@ export function closePolicy(policy: Policy): void {
   for (const one of policy.owned) one.close();
   policy.stepScope.close();
   policy.pieceScope.close();
+}
+
+/** What `make` makes with `one`, which is closed where that fails. */
+function orClosed<T>(one: { close(): void }, make: () => T): T {
+  try {
+    return make();
+  } catch (error) {
+    one.close();
+    throw error;
+  }
 }
 
 const freshScopes = (device: Device) => ({ stepScope: new Scope(device), pieceScope: new Scope(device) });
@@ -161,10 +168,13 @@ export async function scoreBatch(
 ): Promise<{ logps: Float32Array | Float64Array; entropies: Float32Array | Float64Array }> {
   const { stepScope, device } = policy;
   const tape = new Tape(stepScope, { recording: false });
-  const { hidden } = policy.decoder.forward(tape, policy.weights, uploadRows(stepScope, batch, policy.config));
-  const found = entryLogps(policy, tape, hidden, { ...batch, temperature });
-  const logps = (await device.read(found.logps)) as Float32Array;
-  const entropies = (await device.read(found.entropies)) as Float32Array;
-  stepScope.end();
-  return { logps, entropies };
+  try {
+    const { hidden } = policy.decoder.forward(tape, policy.weights, uploadRows(stepScope, batch, policy.config));
+    const found = entryLogps(policy, tape, hidden, { ...batch, temperature });
+    const logps = (await device.read(found.logps)) as Float32Array;
+    const entropies = (await device.read(found.entropies)) as Float32Array;
+    return { logps, entropies };
+  } finally {
+    stepScope.end();
+  }
 }

@@ -3,7 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import fc from "fast-check";
 import { afterAll, describe, expect, it } from "vitest";
-import { CheckpointError, ConfigError } from "../base/errors.ts";
+import { CheckpointError, ConfigError, DeviceError } from "../base/errors.ts";
 import { openReferenceDevice } from "../engine/devices/reference/device.ts";
 import { decodeWeight, type WeightFormat } from "../engine/weight-formats.ts";
 import { readSafetensors, type SafetensorsTensor, writeSafetensors } from "./formats/safetensors.ts";
@@ -154,6 +154,35 @@ describe("frozen weights", () => {
     closePolicy(policy);
     for (const context of [0, 65, 1.5]) expect(() => loadPretrained(device, model, { context })).toThrow(ConfigError);
     expect(device.memory().bytes).toBe(0);
+  });
+});
+
+describe("without enough memory", () => {
+  it.each([
+    ["frozen", { trained: false }],
+    ["trained", { trained: true }],
+  ])("for any one of a %s model's buffers, none is held", (_, options) => {
+    const model = { kind: "directory" as const, path: join(root, "qwen3_moe") };
+    let failures = 0;
+    for (let loaded = false; !loaded; ) {
+      const device = openReferenceDevice();
+      const allocate = device.allocate.bind(device);
+      let left = failures;
+      device.allocate = (dtype, length) => {
+        if (left-- === 0) throw new DeviceError("no memory is left");
+        return allocate(dtype, length);
+      };
+      try {
+        closePolicy(loadPretrained(device, model, options).policy);
+        loaded = true;
+      } catch (error) {
+        expect(error).toBeInstanceOf(DeviceError);
+        failures++;
+      }
+      expect(device.memory().bytes).toBe(0);
+    }
+    // Values, gradients and decay, or more than that many frozen arrays; cos and sin.
+    expect(failures).toBeGreaterThanOrEqual(5);
   });
 });
 

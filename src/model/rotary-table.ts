@@ -1,3 +1,4 @@
+import { allocateTogether } from "../engine/allocate-together.ts";
 import type { Device } from "../engine/device.ts";
 import type { RotaryTable } from "../engine/ops/rotary.ts";
 import type { DecoderConfig } from "./config.ts";
@@ -31,24 +32,30 @@ export function rotaryFrequencies(
   }
 }
 
-/** cos and sin for all positions of a model, multiplied by longrope's attention factor. */
+/**
+ * cos and sin for all positions of a model, multiplied by longrope's attention factor.
+ *
+ * @throws DeviceError when there is not enough memory; none is held then
+ */
 export function makeRotaryTable(device: Device, config: DecoderConfig): RotaryTable {
   const { maxPositions, rotaryScaling } = config;
   const frequencies = rotaryFrequencies(config);
   const half = frequencies.length;
   const length = maxPositions * half;
   const factor = rotaryScaling?.kind === "longrope" ? rotaryScaling.attentionFactor : 1;
-  const cos = device.allocate("f32", length);
-  const sin = device.allocate("f32", length);
-  // In f64: positions times frequencies lose digits in f32 long before the table ends.
-  const angles = Float64Array.from({ length }, (_, i) => Math.floor(i / half) * frequencies[i % half]);
-  device.write(
-    cos,
-    angles.map((angle) => factor * Math.cos(angle)),
-  );
-  device.write(
-    sin,
-    angles.map((angle) => factor * Math.sin(angle)),
-  );
-  return { cos, sin };
+  return allocateTogether(device, (allocate) => {
+    const cos = allocate("f32", length);
+    const sin = allocate("f32", length);
+    // In f64: positions times frequencies lose digits in f32 long before the table ends.
+    const angles = Float64Array.from({ length }, (_, i) => Math.floor(i / half) * frequencies[i % half]);
+    device.write(
+      cos,
+      angles.map((angle) => factor * Math.cos(angle)),
+    );
+    device.write(
+      sin,
+      angles.map((angle) => factor * Math.sin(angle)),
+    );
+    return { cos, sin };
+  });
 }
