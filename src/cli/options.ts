@@ -58,19 +58,23 @@ export function addSet(command: Command): Command {
   );
 }
 
-/** `--device`, `--threads` and `--precision`. @param otherwise what holds when one is not given, where that is not native, auto, auto */
-export function addDevice(command: Command, otherwise?: string): Command {
-  const ending = (value: string) => ` (default: ${otherwise ?? value})`;
+/** `--device` and `--threads`. @param otherwise as in `addDevice` */
+export function addProcessor(command: Command, otherwise?: string): Command {
   command.addOption(
     new Option(
       "--device <name>",
-      `native: C++ kernels; reference: plain TypeScript, hundreds of times slower${ending("native")}`,
+      `native: C++ kernels; reference: plain TypeScript, hundreds of times slower (default: ${otherwise ?? "native"})`,
     ).choices(["native", "reference"]),
   );
-  return addThreads(command, otherwise).addOption(
+  return addThreads(command, otherwise);
+}
+
+/** `--device`, `--threads` and `--precision`. @param otherwise what holds when one is not given, where that is not native, auto, auto */
+export function addDevice(command: Command, otherwise?: string): Command {
+  return addProcessor(command, otherwise).addOption(
     new Option(
       "--precision <p>",
-      `operands of matrix products; auto: bf16 where the processor multiplies it faster${ending("auto")}`,
+      `operands of matrix products; auto: bf16 where the processor multiplies it faster (default: ${otherwise ?? "auto"})`,
     ).choices(["auto", "f32", "bf16"]),
   );
 }

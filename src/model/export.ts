@@ -2,17 +2,14 @@ import { copyFileSync, existsSync, readFileSync, renameSync, rmSync } from "node
 import { join } from "node:path";
 import { asidePath, writeFileAtomic } from "../base/atomic-file.ts";
 import { makeDirectories } from "../base/directories.ts";
-import { CheckpointError, DataError } from "../base/errors.ts";
-import { linear } from "../engine/ops/linear.ts";
-import { Tape } from "../engine/tape.ts";
+import { DataError } from "../base/errors.ts";
 import { architectureOf } from "./architectures/index.ts";
 import { exportedValues, exportLayout } from "./export-layout.ts";
 import { type PublishedFormat, writeSafetensorsModel } from "./formats/safetensors-model.ts";
 import { mergedValues } from "./merge.ts";
-import { packSequences, uploadRows } from "./packed-batch.ts";
-import { attachPeft, writePeft } from "./peft.ts";
-import { closePolicy, freezePolicy, type Policy } from "./policy.ts";
-import { loadPretrained } from "./pretrained.ts";
+import { writePeft } from "./peft.ts";
+import type { Policy } from "./policy.ts";
+import { type LogitGap, verifyAdapter, verifyMerged } from "./verify-export.ts";
 
 /** What is exported, and from what. */
 export interface ExportOptions {
@@ -31,11 +28,7 @@ export interface ExportOptions {
 }
 
 /** What was written, and how far the logits of what was read back are from those of the policy. */
-export interface ExportReport {
-  /** Largest difference of a logit over the deviation of all logits. */
-  logitError: number;
-  /** What it may be at most. */
-  tolerance: number;
+export interface ExportReport extends LogitGap {
   /** What a user should know: files that there were none of. */
   notes: string[];
 }
@@ -54,19 +47,13 @@ const textFiles = [
 ];
 
 /**
- * Largest error of a logit, over the logits' deviation, that what was written may have. f32 weights differ in the order of
- * sums alone; of bf16 and f16 every weight is rounded (2⁻⁹ and 2⁻¹² of it), which adds up along the layers.
- */
-const tolerances = { adapter: 1e-5, F32: 1e-3, F16: 0.05, BF16: 0.25 } as const;
-
-/**
- * Writes a policy as other programs read it, reads it back, and compares logits before it gets its name: a directory that
- * is there is one that was right.
+ * Writes a policy as other programs read it, reads it back, and compares it with the policy before it gets its name: a
+ * directory that is there is one that was right.
  *
  * @param dir does not exist yet
  * @throws DataError when it does
- * @throws CheckpointError when the adapter or architecture cannot be written, the disk is full, or what was read back gives
- * other logits; nothing is left at `dir` then
+ * @throws CheckpointError when the adapter or architecture cannot be written, the disk is full, or what was read back is
+ * not the policy; nothing is left at `dir` then
  */
 export async function exportModel(policy: Policy, dir: string, options: ExportOptions): Promise<ExportReport> {
   if (existsSync(dir)) throw new DataError(`${dir}: expected a path where nothing is yet; choose another, or move it`);
@@ -77,16 +64,11 @@ export async function exportModel(policy: Policy, dir: string, options: ExportOp
       options.form === "adapter"
         ? await writeAdapter(policy, aside, options)
         : await writeMerged(policy, aside, options);
-    const { form, dtype = "BF16" } = options;
-    const tolerance = tolerances[form === "adapter" ? form : dtype];
-    const logitError = await compareWritten(policy, aside, options);
-    if (!(logitError <= tolerance))
-      throw new CheckpointError(
-        `${dir}: what was written gives other logits: they differ by up to ${logitError.toExponential(1)} of their deviation, ` +
-          `expected at most ${tolerance}; ${form === "merged" && dtype !== "F32" ? "write f32, or " : ""}report it`,
-      );
+    const { form, modelType, dtype = "BF16" } = options;
+    const gap =
+      form === "adapter" ? await verifyAdapter(policy, aside, modelType) : await verifyMerged(policy, aside, dtype);
     renameSync(aside, dir);
-    return { logitError, tolerance, notes };
+    return { ...gap, notes };
   } catch (error) {
     rmSync(aside, { recursive: true, force: true });
     throw error;
@@ -133,7 +115,7 @@ export async function writeMerged(
         architectures: [architecture.className],
         model_type: modelType,
         torch_dtype: "float32",
-        ...architecture.writeConfig(config),
+        ...architecture.writeConfig({ ...config, maxPositions: policy.ownPositions }),
       });
   writeFileAtomic(join(dir, "config.json"), withDtype(text, dtype));
   if (baseDirectory === null) {
@@ -165,47 +147,4 @@ function floatsText(fields: Record<string, unknown>): string {
     2,
   );
   return `${text.replace(/"#(-?\d+\.0)"/g, "$1")}\n`;
-}
-
-/** Reads back what was written and says how far its logits are from the policy's. */
-async function compareWritten(policy: Policy, dir: string, { form, modelType }: ExportOptions): Promise<number> {
-  const expected = await sampleLogits(policy);
-  const written =
-    form === "adapter"
-      ? attachPeft(freezePolicy(policy), dir, { modelType, trained: false })
-      : loadPretrained(policy.device, { kind: "directory", path: dir }).policy;
-  try {
-    return largestError(await sampleLogits(written), expected);
-  } finally {
-    closePolicy(written);
-  }
-}
-
-function largestError(found: Float32Array | Float64Array, expected: Float32Array | Float64Array): number {
-  let largest = 0;
-  let sum = 0;
-  let squares = 0;
-  for (let i = 0; i < expected.length; i++) {
-    const error = Math.abs(found[i] - expected[i]);
-    // Not a number stays: no comparison would hold.
-    if (!(error <= largest)) largest = error;
-    sum += expected[i];
-    squares += expected[i] ** 2;
-  }
-  const mean = sum / expected.length;
-  return largest / Math.sqrt(squares / expected.length - mean ** 2);
-}
-
-/** Logits of a few rows of ids spread over the vocabulary, [rows · V]. */
-async function sampleLogits(policy: Policy): Promise<Float32Array | Float64Array> {
-  const { config, decoder, device, stepScope, weights } = policy;
-  const length = Math.min(24, config.positions === "rotary" ? config.maxPositions : 24);
-  const ids = Array.from({ length }, (_, i) => (i * 7919 + 13) % config.vocabularySize);
-  const tape = new Tape(stepScope, { recording: false });
-  const batch = packSequences([{ prompt: ids, completions: [] }]);
-  const { hidden } = decoder.forward(tape, weights, uploadRows(stepScope, batch, config));
-  const { buffer } = linear(tape, hidden, decoder.outputHead(weights));
-  const logits = (await device.read(buffer)) as Float32Array;
-  stepScope.end();
-  return logits;
 }

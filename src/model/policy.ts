@@ -17,6 +17,8 @@ import { plainWeights, type Weights } from "./weights.ts";
 export interface Policy {
   device: Device;
   config: DecoderConfig;
+  /** Longest sequence of the model itself, which checkpoints say; `config.maxPositions` may be shorter, as a run asked. */
+  ownPositions: number;
   decoder: Decoder;
   /** What the decoder reads. */
   weights: Weights;
@@ -52,6 +54,7 @@ export function wholePolicy(device: Device, config: DecoderConfig, parameters: P
   return {
     device,
     config,
+    ownPositions: config.maxPositions,
     decoder,
     weights: plainWeights(parameters),
     parameters,
@@ -68,6 +71,7 @@ export function frozenPolicy(device: Device, config: DecoderConfig, weights: Fro
   return {
     device,
     config,
+    ownPositions: config.maxPositions,
     decoder,
     weights,
     parameters,

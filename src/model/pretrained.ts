@@ -61,7 +61,8 @@ export function loadPretrained(
   try {
     const arrays = placeArrays(pretrained);
     const config = withContext(pretrained.config, context);
-    const policy = trained ? loadTrained(device, config, arrays) : loadFrozen(device, config, arrays, frozen);
+    const loaded = trained ? loadTrained(device, config, arrays) : loadFrozen(device, config, arrays, frozen);
+    const policy = { ...loaded, ownPositions: pretrained.config.maxPositions };
     return { policy, modelType: architecture.modelType, notes: pretrainedNotes(pretrained, context) };
   } finally {
     source.close();

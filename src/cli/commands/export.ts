@@ -4,11 +4,11 @@ import { tokenizerFiles } from "../../prompt/tokenizer-files.ts";
 import { formatValue } from "../../report/format.ts";
 import { UsageError } from "../failure.ts";
 import { closing, openNamedModel } from "../open-text-model.ts";
-import { addDevice, addExamples, addJson } from "../options.ts";
+import { addExamples, addJson, addProcessor } from "../options.ts";
 import { Output } from "../output.ts";
 import type { TextModelFlags } from "../text-flags.ts";
 
-interface Flags extends Omit<TextModelFlags, "model" | "weights" | "context"> {
+interface Flags extends Omit<TextModelFlags, "model" | "weights" | "context" | "precision"> {
   out: string;
   merge?: boolean;
   dtype?: "f32" | "bf16" | "f16";
@@ -24,7 +24,7 @@ export function exportCommand(): Command {
     .description(
       "Write what a run has trained as other programs read it: an adapter in PEFT's layout, or with --merge a full checkpoint " +
         "in Hugging Face's layout with the adapter put into its weights. A model without an adapter is written as a full " +
-        "checkpoint. What was written is read back and its logits compared before it gets its name.",
+        "checkpoint. What was written is read back, and its tensors and logits compared, before it gets its name.",
     )
     .argument("<model>", "a run, a directory, a .gguf file or a hub id")
     .requiredOption("--out <dir>", "where it goes; nothing is there yet")
@@ -36,7 +36,7 @@ export function exportCommand(): Command {
     .addOption(
       new Option("--dtype <type>", "numbers of a full checkpoint (default: bf16)").choices(Object.keys(dtypes)),
     );
-  addDevice(command);
+  addProcessor(command);
   addJson(command);
   addExamples(
     command,
@@ -46,7 +46,9 @@ export function exportCommand(): Command {
   return command.action(async (reference: string, flags: Flags) => {
     const { out, merge = false, dtype } = flags;
     const output = new Output(flags);
-    const model = await openNamedModel({ ...flags, model: reference, weights: "stored" }, output);
+    // In f32, so that what is compared differs by what is written alone.
+    const opened = { ...flags, model: reference, weights: "stored", precision: "f32" } as const;
+    const model = await openNamedModel(opened, output);
     const form = merge || model.adapter === null ? "merged" : "adapter";
     const report = await closing(model, () => {
       if (form === "adapter" && dtype !== undefined)
@@ -65,8 +67,9 @@ export function exportCommand(): Command {
     const { logitError, tolerance, notes } = report;
     const what = form === "adapter" ? "adapter" : "model";
     output.show(`${what.padEnd(8)} ${out}`);
+    const bound = tolerance === null ? "what rounding to this type does" : `${formatValue(tolerance)} allowed`;
     output.show(
-      `verified read back: logits differ by at most ${formatValue(logitError)} of their deviation (${formatValue(tolerance)} allowed)`,
+      `verified read back: logits differ by at most ${formatValue(logitError)} of their deviation (${bound})`,
     );
     for (const note of notes) output.say(`note     ${note}`);
     output.finish({ model: reference, out, form, logitError, tolerance, notes });
