@@ -58,12 +58,6 @@ type StageFields = Partial<
   Record<"kind" | "name" | "steps" | "epochs" | "workedSolutions" | "problems" | "rewards", unknown>
 >;
 
-/** The part of a reward that only the other kind of task grades. */
-const foreignPart = {
-  words: { part: "steps", grades: "problems in words have no steps that could be checked" },
-  arithmetic: { part: "flexible", grades: "an answer of arithmetic is right or wrong" },
-};
-
 /** Whether there is a list of stages for `checkStages` to look at. */
 export const hasStages = (recipe: unknown): boolean =>
   Array.isArray((recipe as Partial<StagedRecipe> | null | undefined)?.stages);
@@ -82,7 +76,6 @@ export function checkStages({ model, task, stages }: StagedRecipe, context: z.Re
       message: "problems in words need a model that has language: a directory, a .gguf file or a hub id",
     });
   if (!words && model?.from !== undefined) refuseLanguageFields(model, context);
-  const { part, grades } = words ? foreignPart.words : foreignPart.arithmetic;
   stages.forEach((stage, i) => {
     const { name, kind, steps, epochs, workedSolutions, problems, rewards } = stage ?? {};
     const refuse = (field: string, message: string) =>
@@ -94,9 +87,9 @@ export function checkStages({ model, task, stages }: StagedRecipe, context: z.Re
     if (kind !== "pretrain" && kind !== "sft" && kind !== "rl") return;
     if (steps === undefined && epochs === undefined) refuse("steps", "missing; say steps, or epochs");
     if (steps !== undefined && epochs !== undefined) refuse("epochs", "steps are given, too: remove one of them");
-    const weight = (rewards as Readonly<Record<string, unknown>> | null | undefined)?.[part];
-    if (kind === "rl" && weight !== undefined && weight !== 0)
-      refuse(`rewards.${part}`, `${grades}: remove this weight`);
+    const { flexible = 0 } = (rewards ?? {}) as Readonly<Record<string, unknown>>;
+    if (kind === "rl" && !words && flexible !== 0)
+      refuse("rewards.flexible", "an answer of arithmetic is right or wrong: remove this weight");
     if (words) return;
     if (kind === "rl" && problems === undefined) refuse("problems", "missing; say how many expressions there are");
     if (kind !== "rl" && workedSolutions === undefined)

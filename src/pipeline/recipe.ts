@@ -95,7 +95,10 @@ const rlStage = z.strictObject({
     .strictObject({
       correct: z.number().default(0).describe("weight of the answer being right"),
       format: z.number().default(0).describe("weight of the expected form"),
-      steps: z.number().default(0).describe("arithmetic: weight of the share of worked steps that are true"),
+      steps: z
+        .number()
+        .default(0)
+        .describe("weight of the share of worked steps, or of equations written out, that are true"),
       flexible: z
         .number()
         .default(0)

@@ -3,6 +3,7 @@ import type { TextTokenizer } from "../prompt/text-tokenizer.ts";
 import type { Attempt, RewardParts, StopReason } from "../records/attempt.ts";
 import type { Problem, Prompt } from "../records/problem.ts";
 import { compareAnswers } from "./answer-equivalence.ts";
+import { countEquations } from "./equations.ts";
 import { lastNumber } from "./number-text.ts";
 import type { Reward } from "./reward.ts";
 
@@ -17,6 +18,11 @@ export interface WordParts extends RewardParts {
    * is the gold one: what a model knows that does not keep to the format.
    */
   flexible: 0 | 1 | null;
+  /**
+   * Share of the equations written out that are true; null where there are none. True is not useful: `1 + 1 = 2` scores 1
+   * whatever was asked, so beside `correct` its weight must stay small.
+   */
+  steps: number | null;
 }
 
 /**
@@ -36,7 +42,13 @@ export function gradeWordProblem(
   const strict = compareAnswers(marked ?? "", problem.answer).equal;
   const number = strict === false ? lastNumber(marked ?? completion) : null;
   const flexible = number === null ? strict : compareAnswers(number, problem.answer).equal;
-  return { correct: score(strict), format: format.matches(settled) ? 1 : 0, flexible: score(flexible) };
+  const { total, correct } = countEquations(completion);
+  return {
+    correct: score(strict),
+    format: format.matches(settled) ? 1 : 0,
+    flexible: score(flexible),
+    steps: total === 0 ? null : correct / total,
+  };
 }
 
 /** The `Reward` of word problems in one format. */
