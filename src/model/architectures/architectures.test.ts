@@ -3,7 +3,9 @@ import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { CheckpointError } from "../../base/errors.ts";
 import type { DecoderConfig } from "../config.ts";
+import type { StoredTensor } from "../formats/weight-source.ts";
 import { ConfigFields } from "./config-fields.ts";
+import { readGgufDecoder } from "./gguf-fields.ts";
 import { architectureOf, architectures, ggufArchitectureOf } from "./index.ts";
 
 const root = join(import.meta.dirname, "../../../test/goldens/architectures");
@@ -137,6 +139,59 @@ describe("config.json", () => {
     expect(() => ggufArchitectureOf("gemma3", none)).toThrow(
       /model\.gguf: general\.architecture: .*qwen3moe.* got "gemma3"/,
     );
+  });
+});
+
+describe("a GGUF file's metadata", () => {
+  const plain = {
+    embedding_length: 32,
+    block_count: 1,
+    "attention.head_count": 8,
+    feed_forward_length: 8,
+    context_length: 4096,
+    "attention.layer_norm_rms_epsilon": 1e-5,
+  };
+  const tensorOf = (name: string, values: number[]): StoredTensor => ({
+    ...{ name, path: "model.gguf", shape: [values.length], format: "f32", release: () => {} },
+    bytes: () => new Uint8Array(Float32Array.from(values).buffer),
+  });
+  const read = (over: Record<string, unknown>, factors: Record<string, number[]> = {}) => {
+    const fields = new ConfigFields("model.gguf", { ...plain, ...over });
+    const tensors = Object.entries(factors).map(([name, values]) => [name, tensorOf(name, values)] as const);
+    const config = readGgufDecoder(fields, new Map(tensors));
+    fields.check();
+    return config.rotaryScaling;
+  };
+  const freqs = (...factors: number[]) => ({ "rope_freqs.weight": factors });
+
+  it("scales positions as llama.cpp reads it", () => {
+    const linear = { kind: "linear", factor: 8 };
+    expect(read({})).toBeNull();
+    expect(read({ "rope.scaling.factor": 8 })).toEqual(linear);
+    expect(read({ "rope.scale_linear": 8 })).toEqual(linear);
+    expect(read({ "rope.scaling.type": "linear", "rope.scaling.factor": 8 })).toEqual(linear);
+    expect(read({ "rope.scaling.type": "none", "rope.scaling.factor": 8 })).toBeNull();
+    expect(read({}, freqs(1, 2))).toEqual({ kind: "longrope", factors: [1, 2], attentionFactor: 1 });
+    expect(read({ "rope.scaling.factor": 8, "rope.scaling.attn_factor": 1.5 }, freqs(1, 2))).toEqual({
+      kind: "longrope",
+      factors: [8, 16],
+      attentionFactor: 1.5,
+    });
+  });
+
+  it("is refused where it means something that is not computed", () => {
+    const cases: [Record<string, unknown>, Record<string, number[]>, RegExp][] = [
+      [{ "rope.scaling.type": "longrope" }, {}, /rope\.scaling\.type: longrope needs .*rope_factors_short/],
+      [{ "rope.scaling.type": "linear" }, {}, /rope\.scaling\.factor: is missing/],
+      [{ "rope.scaling.factor": 0 }, {}, /rope\.scaling\.factor: expected a number above 0, got 0/],
+      [{ "rope.scaling.factor": Infinity }, {}, /rope\.scaling\.factor: expected a number above 0/],
+      [{ "rope.scaling.factor": 4, "rope.scaling.attn_factor": 1.2 }, {}, /attn_factor: expected 1 .* got 1\.2/],
+      [{}, freqs(1, 0), /rope_freqs\.weight: expected finite factors above 0, got 0/],
+      [{}, freqs(Number.NaN, 1), /rope_freqs\.weight: .* got NaN/],
+      [{ expert_weights_scale: 2.5 }, {}, /expert_weights_scale: expected 1/],
+    ];
+    for (const [over, factors, expected] of cases) expect(() => read(over, factors)).toThrow(expected);
+    expect(read({ expert_weights_scale: 1 })).toBeNull();
   });
 });
 

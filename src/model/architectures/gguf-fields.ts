@@ -56,6 +56,8 @@ export function readGgufDecoder(fields: ConfigFields, tensors: WeightSource["ten
   const turned = fields.count("rope.dimension_count", { otherwise: headDim });
   if (turned !== headDim)
     fields.refuse("rope.dimension_count", `expected ${headDim}, whole heads turned by positions, got ${turned}`);
+  if (fields.has("expert_weights_scale") && fields.number("expert_weights_scale") !== 1)
+    fields.refuse("expert_weights_scale", "expected 1: weights of the chosen experts are not scaled");
   const eps = fields.spelled("attention.layer_norm_rms_epsilon", "attention.layer_norm_epsilon");
   return {
     vocabularySize: tensors.get("token_embd.weight")?.shape[0] ?? 1,
@@ -72,7 +74,7 @@ export function readGgufDecoder(fields: ConfigFields, tensors: WeightSource["ten
     finalNorm: true,
     positions: "rotary",
     rotaryTheta: fields.number("rope.freq_base", { above: 1, otherwise: 10000 }),
-    ...readScaling(fields, tensors),
+    ...readPositions(fields, tensors),
     activation: "swiglu",
     attentionBias: biasOf(tensors),
     feedForwardBias: tensors.has("blk.0.ffn_up.bias"),
@@ -99,31 +101,47 @@ function biasOf(tensors: WeightSource["tensors"]): DecoderConfig["attentionBias"
 /** Tensors that change rotary frequencies and are not weights. */
 export const rotaryTensors = ["rope_freqs.weight", "rope_factors_short.weight", "rope_factors_long.weight"];
 
-/** As `readRotary` does for config.json; Llama 3's scaling is kept as the factors that come of it. */
-function readScaling(
+/** As `readRotary` does for config.json. */
+function readPositions(
   fields: ConfigFields,
   tensors: WeightSource["tensors"],
 ): Pick<DecoderConfig, "rotaryScaling" | "maxPositions"> {
   const positions = fields.count("context_length");
-  const long = (name: string, attentionFactor: number): RotaryScaling | null => {
-    const tensor = tensors.get(name);
-    return tensor ? { kind: "longrope", factors: [...readRows(tensor)], attentionFactor } : null;
-  };
   const window = fields.has("attention.sliding_window") ? fields.count("attention.sliding_window", { least: 0 }) : 0;
   const bounds = [positions, ...(window > 0 ? [window] : [])];
-  const short = tensors.has("rope_factors_short.weight");
-  if (short) bounds.push(fields.count("rope.scaling.original_context_length"));
+  if (tensors.has("rope_factors_short.weight")) bounds.push(fields.count("rope.scaling.original_context_length"));
   const maxPositions = Math.min(...bounds);
   if (maxPositions < positions)
     fields.notes.push(
       `sequences up to ${maxPositions} tokens of the model's ${positions}: beyond, a sliding window would hide the ` +
         "beginning, or longrope turn all keys anew",
     );
-  if (short) {
-    const factor = fields.number("rope.scaling.attn_factor", { above: 0, otherwise: 1 });
-    return { rotaryScaling: long("rope_factors_short.weight", factor), maxPositions };
-  }
-  const kind = fields.choice("rope.scaling.type", ["none", "linear", "longrope"], "none");
-  if (kind !== "linear") return { rotaryScaling: long("rope_freqs.weight", 1), maxPositions };
-  return { rotaryScaling: { kind, factor: fields.number("rope.scaling.factor", { least: 1 }) }, maxPositions };
+  return { rotaryScaling: readScaling(fields, tensors), maxPositions };
 }
+
+/**
+ * As llama.cpp reads it: a factor without a type is linear, and divides beside a tensor of factors, too. Llama 3's scaling
+ * is kept as the factors that come of it.
+ */
+function readScaling(fields: ConfigFields, tensors: WeightSource["tensors"]): RotaryScaling | null {
+  const [type, attention] = ["rope.scaling.type", "rope.scaling.attn_factor"];
+  const kind = fields.choice(type, ["linear", "none", "longrope"], "linear");
+  const otherwise = fields.has(type) && kind === "linear" ? undefined : 1;
+  const factor = kind === "none" ? 1 : fields.number(factorName(fields), { above: 0, otherwise });
+  const attentionFactor = fields.number(attention, { above: 0, otherwise: 1 });
+  const tensor = tensors.get("rope_factors_short.weight") ?? tensors.get("rope_freqs.weight");
+  if (!tensor) {
+    if (kind === "longrope")
+      fields.refuse(type, "longrope needs the tensor rope_factors_short.weight, which is missing");
+    if (attentionFactor !== 1)
+      fields.refuse(attention, `expected 1 beside no tensor of factors, got ${attentionFactor}`);
+    return factor === 1 ? null : { kind: "linear", factor };
+  }
+  const factors = Array.from(readRows(tensor), (one) => one * factor);
+  const wrong = factors.find((one) => !(one > 0 && one < Infinity));
+  if (wrong !== undefined) fields.refuse(tensor.name, `expected finite factors above 0, got ${wrong}`);
+  return { kind: "longrope", factors, attentionFactor };
+}
+
+/** Where the factor of linear scaling is: files of 2023 have it under the second name. */
+const factorName = (fields: ConfigFields): string => fields.spelled("rope.scaling.factor", "rope.scale_linear");
