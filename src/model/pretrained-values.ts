@@ -1,5 +1,6 @@
+import { CheckpointError } from "../base/errors.ts";
 import { bytesOf, encodeBf16Bits, encodeWeight, type WeightFormat } from "../engine/weight-formats.ts";
-import { narrowBf16 } from "./formats/narrow.ts";
+import { firstBeyondF16, narrowBf16 } from "./formats/narrow.ts";
 import { elementsOf, readRows, type StoredFormat, storedFormats } from "./formats/weight-source.ts";
 import type { PlacedArray } from "./pretrained-places.ts";
 
@@ -25,6 +26,7 @@ export function readValues(array: PlacedArray): Float32Array {
  * An array's bytes in a format, expert by expert, so that only one expert's values are ever there as f32.
  *
  * @param format one that can be encoded, or the one the values are stored in
+ * @throws CheckpointError when a value is too large for f16
  */
 export function readBytes(array: PlacedArray, format: WeightFormat): Uint8Array {
   const { shape } = array;
@@ -39,7 +41,19 @@ function matrixInFormat(array: PlacedArray, expert: number, format: WeightFormat
   const axes = array.shape.slice(-2);
   if (format === "bf16") return encodeBf16Bits(matrixBits(array, expert), axes);
   if (format === array.format) return matrixBytes(array, expert);
-  return encodeWeight(format as Parameters<typeof encodeWeight>[0], matrixValues(array, expert), axes);
+  const values = matrixValues(array, expert);
+  if (format === "f16") requireF16(array, expert, values);
+  return encodeWeight(format as Parameters<typeof encodeWeight>[0], values, axes);
+}
+
+/** An infinite weight would make every logit a NaN. */
+function requireF16({ tensors, place }: PlacedArray, expert: number, values: Float32Array): void {
+  const at = firstBeyondF16(values);
+  if (at === -1) return;
+  const { path, name } = tensors[place.perExpert ? expert : 0];
+  throw new CheckpointError(
+    `${path}: tensor ${JSON.stringify(name)}: ${values[at]} is too large for f16 (at most 65504); hold the weights in bf16`,
+  );
 }
 
 /** bf16 words: those stored, or the nearest. */

@@ -146,6 +146,24 @@ describe("frozen weights", () => {
     expect(device.memory().bytes).toBe(0);
   });
 
+  it("are refused in f16 where a value is too large for it", () => {
+    const name = "model.layers.1.block_sparse_moe.experts.2.w3.weight";
+    const withValue = (bits: number) =>
+      changed("mixtral", (tensors) => {
+        (tensors.get(name)!.data as Uint16Array)[5] = bits;
+      });
+    const device = openReferenceDevice();
+    // bf16: −65,536, and the largest number below.
+    const large = withValue(0xc780);
+    expect(() => loadPretrained(device, large, { frozen: "f16" })).toThrow(CheckpointError);
+    expect(() => loadPretrained(device, large, { frozen: "f16" })).toThrow(
+      /experts\.2\.w3\.weight": -65536 is too large for f16 .* bf16/,
+    );
+    expect(device.memory().bytes).toBe(0);
+    closePolicy(loadPretrained(device, large, { frozen: "bf16" }).policy);
+    closePolicy(loadPretrained(device, withValue(0xc77f), { frozen: "f16" }).policy);
+  });
+
   it("have tables for as long a context as is asked for, and no longer than the model's", () => {
     const device = openReferenceDevice();
     const model = { kind: "directory" as const, path: join(root, "llama") };

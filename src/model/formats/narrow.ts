@@ -10,3 +10,8 @@ export function narrowBf16(values: Float32Array): Uint16Array<ArrayBuffer> {
   }
   return narrow;
 }
+
+/** Place of the first value that is finite and would be infinite in f16; -1: there is none. */
+export function firstBeyondF16(values: Float32Array): number {
+  return values.findIndex((value) => Math.abs(value) >= 65520 && Number.isFinite(value));
+}

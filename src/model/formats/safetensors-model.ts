@@ -10,7 +10,7 @@ import {
 } from "../../base/atomic-file.ts";
 import { CheckpointError } from "../../base/errors.ts";
 import { encodeWeight } from "../../engine/weight-formats.ts";
-import { narrowBf16 } from "./narrow.ts";
+import { firstBeyondF16, narrowBf16 } from "./narrow.ts";
 import { bytesOf, encodeHeader } from "./safetensors-header.ts";
 import { elementsOf } from "./weight-source.ts";
 
@@ -119,7 +119,7 @@ function encode({ name, shape, dtype }: OutgoingTensor, values: Float32Array, pa
       `${where}: expected ${elementsOf(shape)} values for shape [${shape}], got ${values.length}`,
     );
   if (dtype === "F16") {
-    const at = values.findIndex((value) => Math.abs(value) >= 65520 && Number.isFinite(value));
+    const at = firstBeyondF16(values);
     if (at !== -1)
       throw new CheckpointError(`${where}: ${values[at]} is too large for f16 (at most 65504); write bf16 or f32`);
     return encodeWeight("f16", values, [1, values.length]);
