@@ -1,4 +1,4 @@
-import { existsSync, readFileSync } from "node:fs";
+import { existsSync, readFileSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { CheckpointError } from "../base/errors.ts";
 import type { Architecture, Place } from "./architectures/architecture.ts";
@@ -6,11 +6,14 @@ import { ConfigFields } from "./architectures/config-fields.ts";
 import { rotaryTensors } from "./architectures/gguf-fields.ts";
 import { architectureOf, ggufArchitectureOf } from "./architectures/index.ts";
 import { type DecoderConfig, decoderProblems } from "./config.ts";
+import { parseBoundedJson } from "./formats/bounded-json.ts";
 import { openGguf } from "./formats/gguf.ts";
-import { findDuplicateKey } from "./formats/json-keys.ts";
 import { openSafetensors } from "./formats/safetensors-source.ts";
 import type { WeightSource } from "./formats/weight-source.ts";
 import type { ResolvedModel } from "./resolve-model.ts";
+
+/** Thousands of times what a config.json of any model takes. */
+const CONFIG_BOUNDS = { bytes: 20_000_000, depth: 64, listLength: 1 << 20, bytesPerContainer: 8 };
 
 /** A published model whose configuration has been read and whose tensors have not. */
 export interface PretrainedSource {
@@ -92,20 +95,18 @@ function checked(fields: ConfigFields, read: () => DecoderConfig): DecoderConfig
 export function readConfigFile(path: string): Record<string, unknown> {
   if (!existsSync(path))
     throw new CheckpointError(`${path}: no such file; a model's directory has it beside its weights`);
+  const refuse = (problem: string, cause?: unknown) =>
+    new CheckpointError(`${path}: expected JSON of an object, got ${problem}; fetch the checkpoint again`, { cause });
+  // A file of gigabytes is refused unread.
+  const { size } = statSync(path);
+  if (size > CONFIG_BOUNDS.bytes) throw refuse(`${size} bytes, more than ${CONFIG_BOUNDS.bytes}`);
   let value: unknown;
-  let duplicate: string | null;
   try {
-    const text = readFileSync(path, "utf8");
-    value = JSON.parse(text);
-    duplicate = findDuplicateKey(text);
+    value = parseBoundedJson(readFileSync(path), CONFIG_BOUNDS);
   } catch (error) {
-    throw new CheckpointError(`${path}: expected JSON, got ${(error as Error).message}; fetch the checkpoint again`, {
-      cause: error,
-    });
+    throw refuse((error as Error).message, error);
   }
   if (typeof value !== "object" || value === null || Array.isArray(value))
-    throw new CheckpointError(`${path}: expected a JSON object; fetch the checkpoint again`);
-  if (duplicate !== null)
-    throw new CheckpointError(`${path}: ${JSON.stringify(duplicate)} comes twice; fetch the checkpoint again`);
+    throw refuse(Array.isArray(value) ? "a list" : String(JSON.stringify(value)).slice(0, 80));
   return value as Record<string, unknown>;
 }

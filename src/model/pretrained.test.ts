@@ -206,14 +206,27 @@ describe("without enough memory", () => {
 
 describe("a config.json", () => {
   it.each([
-    ["[]", /expected a JSON object/],
-    ["{", /expected JSON/],
+    ["[]", /expected JSON of an object, got a list/],
+    ["{", /expected JSON of an object, got Expected property name/],
     ['{"model_type":"llama","model_type":"qwen2"}', /"model_type" comes twice/],
     ['{"model_type":"gpt2"}', /model_type: expected one of llama/],
   ])("%s is refused", (text, expected) => {
     writeFileSync(join(dir, "config.json"), text);
     expect(() => openPretrained({ kind: "directory", path: dir })).toThrow(CheckpointError);
     expect(() => openPretrained({ kind: "directory", path: dir })).toThrow(expected);
+  });
+
+  it("that no model has, be it too long or too deep, is refused before it is parsed", () => {
+    const depth = 65;
+    const deep = `{"x":${"[".repeat(depth)}${"]".repeat(depth)}${" ".repeat(1000)}}`;
+    for (const [text, expected] of [
+      [deep, /more than 64 objects and lists in each other/],
+      ["{}".padEnd(20_000_001), /20000001 bytes, more than 20000000/],
+    ] as const) {
+      writeFileSync(join(dir, "config.json"), text);
+      expect(() => openPretrained({ kind: "directory", path: dir })).toThrow(CheckpointError);
+      expect(() => openPretrained({ kind: "directory", path: dir })).toThrow(expected);
+    }
   });
 
   it("that asks for heads that do not divide the width is refused", () => {
