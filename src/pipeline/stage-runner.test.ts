@@ -66,6 +66,19 @@ describe("when training diverges", () => {
   });
 });
 
+it("names experts of a model that is trained whole which no token was routed to", async () => {
+  const { events } = await run({
+    ...small,
+    name: "idle-experts",
+    model: { experts: 300, activeExperts: 1, width: 8, heads: 2, feedForward: 4, layers: 1 },
+    stages: [{ ...supervised, learningRate: 0.001, steps: 2 }],
+  });
+  const warnings = events.flatMap((event) => (event.type === "warning" ? [event.message] : []));
+  expect(warnings).toEqual([
+    expect.stringMatching(/trained modules had no gradient in the 2 steps .*layers\.0\.up, expert \d+/),
+  ]);
+});
+
 describe("checkpoints", () => {
   it("are not written for a validation that is off, and the best is the one of lowest loss", async () => {
     const { events } = await run({

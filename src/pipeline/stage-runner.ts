@@ -122,21 +122,22 @@ export async function runTrainingStage(
     return stopping ? "stop" : "go on";
   };
 
-  const silence = policy.adapter ? new GradientWatch(policy) : null;
+  const silence = new GradientWatch(policy);
   let looks = 0;
   const beforeUpdate = async (step: number) => {
     if (step >= firstLooks && step % lookEvery !== 0) return;
     looks++;
-    await silence?.look();
+    await silence.look();
   };
   try {
     await train(context, stage, { reference, optimizer, firstStep: progress.step, beforeUpdate }, afterStep);
-    const message = warningOfSilence(silence?.silent ?? [], { looks, resumed: start.checkpoint !== null });
+    const asked = { looks, resumed: start.checkpoint !== null, adapter: policy.adapter !== null };
+    const message = warningOfSilence(silence.silent, asked);
     if (message) emit({ type: "warning", time: Date.now(), stage: stage.name, step: progress.step, message });
   } catch (error) {
     throw error instanceof TrainingError ? explainDivergence(error, stage, whole + 1, saved) : error;
   } finally {
-    silence?.close();
+    silence.close();
     optimizer.close();
     if (reference) closePolicy(reference);
     // What steps ran in: measuring takes other memory, and no more than it needs.
@@ -146,7 +147,7 @@ export async function runTrainingStage(
   return { status, seconds: progress.seconds, steps: progress.step };
 }
 
-/** Steps at whose gradients an adapter's modules are looked at: the first ones, then now and again. */
+/** Steps at whose gradients what is trained is looked at: the first ones, then now and again. */
 const firstLooks = 4;
 const lookEvery = 25;
 

@@ -53,14 +53,16 @@ test("a probe warns where most attempts are cut, with how many and how long the 
 
 test("modules without a gradient are named with the steps that were looked at, and no more is claimed", () => {
   const silent = Array.from({ length: 10 }, (_, i) => `layers.${i}.query`);
-  const fresh = { looks: 5, resumed: false };
+  const fresh = { looks: 5, resumed: false, adapter: true };
   const all = warningOfSilence(silent, fresh);
   expect(all).toMatch(/^10 trained modules had no gradient in the 5 steps that were looked at: layers\.0\.query; /);
   expect(all).toMatch(/layers\.7\.query; and 2 more;/);
   expect(all).not.toMatch(/never/);
-  expect(warningOfSilence(silent.slice(9), { looks: 2, resumed: true })).toMatch(
+  expect(all).toMatch(/targetModules/);
+  expect(warningOfSilence(silent, { ...fresh, adapter: false })).not.toMatch(/targetModules/);
+  expect(warningOfSilence(silent.slice(9), { looks: 2, resumed: true, adapter: true })).toMatch(
     /in the 2 steps that were looked at since the run was resumed: layers\.9\.query;/,
   );
   expect(warningOfSilence([], fresh)).toBeNull();
-  expect(warningOfSilence(silent, { looks: 0, resumed: false })).toBeNull();
+  expect(warningOfSilence(silent, { ...fresh, looks: 0 })).toBeNull();
 });

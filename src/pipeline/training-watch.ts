@@ -49,21 +49,22 @@ export function warningOfProbe(
 }
 
 /**
- * What to say of an adapter's modules that no gradient reached in the steps that were looked at; null when there are none.
+ * What to say of trained modules that no gradient reached in the steps that were looked at; null when there are none.
  *
- * @param options looks: how many steps these were; resumed: whether there were steps before, which nobody looked at here
+ * @param options looks: how many steps these were; resumed: whether there were steps before, which nobody looked at here;
+ *   adapter: whether the modules are an adapter's, which could have left them out
  */
 export function warningOfSilence(
   silent: readonly string[],
-  { looks, resumed }: { looks: number; resumed: boolean },
+  { looks, resumed, adapter }: { looks: number; resumed: boolean; adapter: boolean },
 ): string | null {
   if (silent.length === 0 || looks === 0) return null;
   const named = silent.slice(0, 8).join("; ");
   const more = silent.length > 8 ? `; and ${silent.length - 8} more` : "";
   return (
     `${silent.length} trained modules had no gradient in the ${looks} steps that were looked at` +
-    `${resumed ? " since the run was resumed" : ""}: ${named}${more}; experts that no token was routed to have none; leave ` +
-    "out of targetModules what the loss does not depend on"
+    `${resumed ? " since the run was resumed" : ""}: ${named}${more}; experts that no token was routed to have none` +
+    (adapter ? "; leave out of targetModules what the loss does not depend on" : "")
   );
 }
 
