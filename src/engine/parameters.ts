@@ -10,6 +10,8 @@ export interface ParameterDefinition {
   /** Fills a fresh array, in the order of definition. */
   initialize: (values: Float32Array) => void;
   decays: boolean;
+  /** Keeps its values among others that are trained: no gradient, no decay; default false. */
+  frozen?: boolean;
 }
 
 /** Entries start at multiples of this many elements: whole cache lines, and what GPUs ask of a binding's offset. */
@@ -29,7 +31,7 @@ export class Parameters {
   readonly decay: DeviceBuffer | null;
   /** Flat length, gaps included; gaps stay zero. */
   readonly length: number;
-  /** Learned numbers, gaps not counted. */
+  /** Learned numbers; gaps and frozen arrays are not counted. */
   readonly count: number;
   readonly entries: readonly Parameter[];
   private readonly byName: Map<string, Parameter>;
@@ -51,13 +53,13 @@ export class Parameters {
       length += Math.ceil(sizeOf(shape) / alignment) * alignment;
     }
     this.length = length;
-    this.count = definitions.reduce((total, { shape }) => total + sizeOf(shape), 0);
+    this.count = definitions.reduce((total, { shape, frozen }) => total + (frozen ? 0 : sizeOf(shape)), 0);
     const { values, gradients, decay, entries } = allocateTogether(device, (allocate) => {
       const values = allocate("f32", length);
       const gradients = trained ? allocate("f32", length) : null;
       const decay = trained ? allocate("f32", length) : null;
       // Array by array: the host never holds more than one of them.
-      const entries = definitions.map(({ name, shape, initialize, decays }, i): Parameter => {
+      const entries = definitions.map(({ name, shape, initialize, decays, frozen }, i): Parameter => {
         const count = sizeOf(shape);
         const buffer = device.view(values, offsets[i], count);
         if (filled) {
@@ -65,8 +67,10 @@ export class Parameters {
           initialize(start);
           device.write(buffer, start);
         }
-        if (decay && decays) device.enqueue("fill", { out: device.view(decay, offsets[i], count), count, value: 1 });
-        const gradient = gradients ? device.view(gradients, offsets[i], count) : null;
+        if (decay && decays && !frozen)
+          device.enqueue("fill", { out: device.view(decay, offsets[i], count), count, value: 1 });
+        // Where nothing is added to a gradient of zero, an optimizer leaves the values as they are.
+        const gradient = gradients && !frozen ? device.view(gradients, offsets[i], count) : null;
         return { name, shape, buffer, gradient, format: "f32" };
       });
       return { values, gradients, decay, entries };

@@ -70,6 +70,10 @@ export function decoderParameters(config: DecoderConfig, rng: Rng): ParameterDef
   return definitions;
 }
 
+/** Definitions with routers that stay as they are: each token goes on to the experts that the base model chooses. */
+export const withFrozenRouters = (definitions: readonly ParameterDefinition[]): ParameterDefinition[] =>
+  definitions.map((one) => ({ ...one, frozen: one.name.endsWith(".router.weight") }));
+
 /** Names and shapes of a decoder's arrays, in the order they are stored. */
 export function decoderArrays(config: DecoderConfig): Pick<ParameterDefinition, "name" | "shape">[] {
   return decoderParameters(config, new Rng(0)).map(({ name, shape }) => ({ name, shape }));

@@ -4,7 +4,7 @@ import type { Device } from "../engine/device.ts";
 import { Parameters } from "../engine/parameters.ts";
 import type { WeightFormat } from "../engine/weight-formats.ts";
 import type { DecoderConfig } from "./config.ts";
-import { decoderParameters } from "./definitions.ts";
+import { decoderParameters, withFrozenRouters } from "./definitions.ts";
 import { FrozenWeights } from "./frozen-weights.ts";
 import { frozenPolicy, type Policy, wholePolicy } from "./policy.ts";
 import { type PlacedArray, placeArrays } from "./pretrained-places.ts";
@@ -20,6 +20,8 @@ export type FrozenFormat = (typeof frozenFormats)[number];
 export interface PretrainedOptions {
   /** Every weight is trained, in f32, and `frozen` does not matter; default false. */
   trained?: boolean;
+  /** Of `trained`: also the routers of a mixture; default false: experts are chosen as the published model chooses them. */
+  trainRouter?: boolean;
   /**
    * Format of frozen matrices; default `stored`. Norms, biases and routers are f32; embedding and output head are not
    * brought into int8 or nf4.
@@ -55,13 +57,15 @@ export function loadPretrained(
   model: Pick<ResolvedModel, "kind" | "path">,
   options: PretrainedOptions = {},
 ): Pretrained {
-  const { trained = false, frozen = "stored", context } = options;
+  const { trained = false, trainRouter = false, frozen = "stored", context } = options;
   const pretrained = openPretrained(model);
   const { source, architecture } = pretrained;
   try {
     const arrays = placeArrays(pretrained);
     const config = withContext(pretrained.config, context);
-    const loaded = trained ? loadTrained(device, config, arrays) : loadFrozen(device, config, arrays, frozen);
+    const loaded = trained
+      ? loadTrained(device, config, arrays, { trainRouter })
+      : loadFrozen(device, config, arrays, frozen);
     const policy = { ...loaded, ownPositions: pretrained.config.maxPositions };
     return { policy, modelType: architecture.modelType, notes: pretrainedNotes(pretrained, context) };
   } finally {
@@ -120,8 +124,15 @@ function loadFrozen(
   }
 }
 
-function loadTrained(device: Device, config: DecoderConfig, arrays: readonly PlacedArray[]): Policy {
-  const parameters = new Parameters(device, decoderParameters(config, new Rng(0)), { trained: true, filled: false });
+function loadTrained(
+  device: Device,
+  config: DecoderConfig,
+  arrays: readonly PlacedArray[],
+  { trainRouter }: { trainRouter: boolean },
+): Policy {
+  const all = decoderParameters(config, new Rng(0));
+  const definitions = trainRouter ? all : withFrozenRouters(all);
+  const parameters = new Parameters(device, definitions, { trained: true, filled: false });
   try {
     for (const array of arrays) {
       device.write(parameters.get(array.name).buffer, readValues(array));

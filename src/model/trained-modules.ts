@@ -30,11 +30,10 @@ const expertsOf = ({ name, shape }: Parameter): number =>
 
 /** What a policy trains, by kind of module, in the model's order; empty when all of it is frozen. */
 export function describeTrained({ parameters, adapter }: Policy): TrainedModule[] {
-  const { entries } = parameters;
+  const entries = parameters.entries.filter(({ gradient }) => gradient !== null);
   const shared = entries.some(({ name }) => name.endsWith(".gateUp.loraA"));
   const found = new Map<string, TrainedModule & { seen: Set<string> }>();
   for (const entry of entries) {
-    if (parameters.gradients === null) break;
     const { layer, module: own } = placeOf(entry);
     const experts = expertsOf(entry);
     const module = adapter && shared && experts > 0 && (own === "gate" || own === "up") ? "gateUp" : own;

@@ -22,11 +22,11 @@ export function publishedModel(
   resolved: ResolvedModel,
   tokenizer: TextTokenizer,
 ): ModelStore {
-  const { lora, weights: frozen, context } = model;
+  const { lora, weights: frozen, context, trainRouter } = model;
   const from = model.from as string;
   const identity = identityOf(resolved);
   const load = (device: Device, trained: boolean, at: Pick<ResolvedModel, "kind" | "path"> = resolved) =>
-    loadPretrained(device, at, { trained, frozen: lora ? frozen : "f32", context });
+    loadPretrained(device, at, { trained, trainRouter, frozen: lora ? frozen : "f32", context });
   const inCheckpoint = (path: string) => ({ kind: "directory" as const, path });
   let modelType = "";
 
@@ -60,6 +60,7 @@ export function publishedModel(
           config: withContext(pretrained.config, context),
           frozen: lora ? arrays.map(inFormat) : null,
           lora: lora && { ...lora, seed },
+          frozenRouters: lora === null && pretrained.config.experts > 0 && !trainRouter,
         };
       }),
     async open(device, checkpoint) {

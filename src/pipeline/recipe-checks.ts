@@ -8,6 +8,7 @@ type ModelFields = MathFormerOptions & {
   from?: string;
   lora: object | null;
   weights: string;
+  trainRouter: boolean;
   gradientCheckpointing: boolean;
   context?: number;
 };
@@ -15,7 +16,8 @@ type ModelFields = MathFormerOptions & {
 /** Refines `model`: its parts fit each other, and beside `from` there are none. */
 export function checkModel(model: ModelFields, context: z.RefinementCtx): void {
   const refuse = (field: string, message: string) => context.addIssue({ code: "custom", path: [field], message });
-  const { from, lora, weights, gradientCheckpointing: _, context: length, ...shape } = model;
+  const { from, lora, weights, trainRouter, gradientCheckpointing: _, context: length, ...shape } = model;
+  if (lora && trainRouter) refuse("trainRouter", "an adapter has its own: remove this, and set model.lora.router");
   if (from !== undefined) {
     for (const [field, value] of Object.entries(shape))
       if (value !== undefined && value !== defaults[field])
@@ -24,6 +26,7 @@ export function checkModel(model: ModelFields, context: z.RefinementCtx): void {
   }
   if (lora) refuse("lora", "an adapter needs a model to adapt: set model.from");
   if (weights !== "stored") refuse("weights", "fresh weights are trained, in f32: remove this, or set model.from");
+  if (trainRouter && !lora) refuse("trainRouter", "fresh weights are trained, routers and all: remove this");
   if (length !== undefined) refuse("context", "fresh weights have no longest sequence to shorten: remove this");
   // Any vocabulary will do: the task's tokenizer decides it, not the recipe.
   for (const { field, text } of decoderProblems(mathFormerConfig(shape, 2))) {
@@ -49,7 +52,7 @@ export function checkRewards(weights: Readonly<Record<string, number>>, context:
 
 /** What `checkStages` reads; anything may stand there, since it runs beside other problems, too. */
 interface StagedRecipe {
-  model?: Partial<Record<"from" | "lora" | "weights" | "context", unknown>> | null;
+  model?: Partial<Record<"from" | "lora" | "weights" | "trainRouter" | "context", unknown>> | null;
   task?: { kind?: unknown } | null;
   stages: readonly (StageFields | null)[];
 }
@@ -99,7 +102,7 @@ export function checkStages({ model, task, stages }: StagedRecipe, context: z.Re
 
 /** A model of arithmetic is trained whole, as reckon wrote it. */
 function refuseLanguageFields(
-  { lora, weights, context: length }: NonNullable<StagedRecipe["model"]>,
+  { lora, weights, trainRouter, context: length }: NonNullable<StagedRecipe["model"]>,
   context: z.RefinementCtx,
 ): void {
   const refuse = (field: string, message: string) =>
@@ -107,5 +110,6 @@ function refuseLanguageFields(
   if (lora !== undefined && lora !== null) refuse("lora", "a model of arithmetic is trained whole");
   if (weights !== undefined && weights !== "stored")
     refuse("weights", "a model of arithmetic is trained whole, in f32");
+  if (trainRouter === true) refuse("trainRouter", "a model of arithmetic is trained whole, routers and all");
   if (length !== undefined) refuse("context", "a model of arithmetic keeps its own longest sequence");
 }

@@ -40,6 +40,10 @@ export const modelSchema = z
       .nullable()
       .default(null)
       .describe("train an adapter beside frozen weights; null: train all weights"),
+    trainRouter: z
+      .boolean()
+      .default(false)
+      .describe("where all weights of a model of `from` are trained, also a mixture's routers"),
     gradientCheckpointing: z
       .boolean()
       .default(false)

@@ -69,6 +69,7 @@ describe("parts of a recipe that do not fit each other", () => {
     ["{ from: a, block: llama }", /model\.block .*model\.from decides the shape/],
     ["{ from: a, lora: { rank: 2 } }", /model\.lora .*a model of arithmetic is trained whole/],
     ["{ from: a, weights: nf4 }", /model\.weights .*trained whole, in f32/],
+    ["{ from: a, trainRouter: true }", /model\.trainRouter .*trained whole, routers and all/],
     ["{ from: a, context: 64 }", /model\.context .*its own longest sequence/],
   ])("model: %s", (model, text) => {
     const problems = refusal(`model: ${model}\nstages: [${sft("")}]`);

@@ -11,12 +11,16 @@ export function remarksOnSource(reference: string, { from, commit }: Pick<Resolv
 
 /** What a policy trains, module by module, where that is not simply all of it; empty otherwise. */
 export function remarksOnTraining(policy: Policy): string[] {
-  if (!policy.adapter) return [];
+  const { entries, gradients, count } = policy.parameters;
+  if (!policy.adapter) {
+    if (gradients === null || entries.every(({ gradient }) => gradient !== null)) return [];
+    return [`${formatCount(count)} weights are trained, all but the routers'; model.trainRouter trains theirs, too`];
+  }
   const modules = describeTrained(policy).map(({ module, layers, parameters, experts, perExpert }) => {
     const each = perExpert === null ? "" : `, ${formatCount(perExpert)} for each of ${experts} experts`;
     return `  ${module} × ${layers}: ${formatCount(parameters)}${each}`;
   });
   const { rank, alpha } = policy.adapter.options;
-  const total = formatCount(policy.parameters.count);
+  const total = formatCount(count);
   return [`LoRA of rank ${rank}, alpha ${alpha}, trains ${total} numbers\n${modules.join("\n")}`];
 }

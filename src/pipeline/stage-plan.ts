@@ -31,12 +31,16 @@ export interface Plan {
  *
  * @throws DataError when the task admits too few problems, or a test problem does not fit the model's context
  */
-export function planStages(recipe: Recipe, whole: Task, { config, lora }: Pick<ModelPlan, "config" | "lora">): Plan {
+export function planStages(
+  recipe: Recipe,
+  whole: Task,
+  { config, lora, frozenRouters }: Pick<ModelPlan, "config" | "lora" | "frozenRouters">,
+): Plan {
   const { seed, evaluation, validation } = recipe;
   const remarks: string[] = [];
   const task = withinContext(whole, config, (text) => void remarks.push(text));
   // A frozen router has no balance to learn.
-  const balance = lora && !lora.router ? 0 : 0.01;
+  const balance = frozenRouters || (lora && !lora.router) ? 0 : 0.01;
   const probed = recipe.task.kind === "words" ? 16 : 0;
   const stages = recipe.stages.map((stage): PlannedStage => {
     if (stage.kind === "eval") return stage;

@@ -5,7 +5,7 @@ import { Scope } from "../engine/scope.ts";
 import type { WeightFormat } from "../engine/weight-formats.ts";
 import type { LoraOptions } from "../model/adapter.ts";
 import type { DecoderConfig } from "../model/config.ts";
-import { decoderParameters } from "../model/definitions.ts";
+import { decoderParameters, withFrozenRouters } from "../model/definitions.ts";
 import { FrozenWeights } from "../model/frozen-weights.ts";
 import { attachLora } from "../model/lora.ts";
 import { freezePolicy, frozenPolicy, type Policy, wholePolicy } from "../model/policy.ts";
@@ -24,6 +24,8 @@ export interface ModelPlan {
   frozen: readonly FrozenArray[] | null;
   /** The adapter on the frozen arrays; null: none. */
   lora: LoraOptions | null;
+  /** Where all of it is trained: all but the routers of its mixtures; default false. */
+  frozenRouters?: boolean;
 }
 
 /** What the memory of a policy is for, in the words it is shown in. */
@@ -37,12 +39,12 @@ export const purposes = {
 } as const;
 
 /** A policy of that shape on a device that only counts, its memory told apart by `purposes`. */
-export function countedPolicy(device: CountingDevice, { config, frozen, lora }: ModelPlan): Policy {
+export function countedPolicy(device: CountingDevice, { config, frozen, lora, frozenRouters }: ModelPlan): Policy {
   // Rotary tables are counted, not computed: angles of 100,000 positions take longer than all the rest.
   const short = { ...config, maxPositions: 1 };
   if (config.positions === "rotary")
     device.for(purposes.weights).allocate("f32", (config.maxPositions - 1) * config.headDim);
-  const base = frozen ? frozenOf(device.for(purposes.weights), short, frozen) : trainedOf(device, short);
+  const base = frozen ? frozenOf(device.for(purposes.weights), short, frozen) : trainedOf(device, short, frozenRouters);
   const policy = lora
     ? attachLora({ ...base, device: device.for(purposes.trained) }, lora, { trained: true, filled: false })
     : base;
@@ -67,8 +69,9 @@ function frozenOf(device: CountingDevice, config: DecoderConfig, arrays: readonl
   return frozenPolicy(device, config, weights);
 }
 
-function trainedOf(device: CountingDevice, config: DecoderConfig): Policy {
-  const definitions = decoderParameters(config, new Rng(0));
+function trainedOf(device: CountingDevice, config: DecoderConfig, frozenRouters = false): Policy {
+  const all = decoderParameters(config, new Rng(0));
+  const definitions = frozenRouters ? withFrozenRouters(all) : all;
   const parameters = new Parameters(device.for(purposes.trained), definitions, { trained: true, filled: false });
   return wholePolicy(device.for(purposes.weights), config, parameters);
 }

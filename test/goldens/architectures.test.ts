@@ -31,7 +31,7 @@ describe.each(deviceOptions)("on $name", (options) => {
     const ids = (key: string) => Array.from(golden(key) as Int32Array);
 
     it("whole: logits, log-probabilities, gradients, greedy tokens", async () => {
-      const { policy } = loadPretrained(device, { kind: "directory", path }, { trained: true });
+      const { policy } = loadPretrained(device, { kind: "directory", path }, { trained: true, trainRouter: true });
       const sequences = [0, 1, 2].map((n) => ids(`tokens.${n}`));
       const expected = [0, 1, 2].map((n) => golden(`logits.${n}`) as Float32Array);
       expectLogits(await logitsOf(policy, sequences), Float32Array.from(expected.flatMap((one) => [...one])));
