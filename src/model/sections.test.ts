@@ -4,10 +4,12 @@ import type { Device } from "../engine/device.ts";
 import { openDevice } from "../engine/registry.ts";
 import { Scope } from "../engine/scope.ts";
 import { type KeptActivations, Tape } from "../engine/tape.ts";
+import { encodeWeight } from "../engine/weight-formats.ts";
 import { type DecoderConfig, mathFormer } from "./config.ts";
+import { FrozenWeights } from "./frozen-weights.ts";
 import { attachLora } from "./lora.ts";
 import { packSequences, uploadRows } from "./packed-batch.ts";
-import { closePolicy, createPolicy, entryLogps, type Policy } from "./policy.ts";
+import { closePolicy, createPolicy, entryLogps, frozenPolicy, type Policy } from "./policy.ts";
 
 const tiny = { size: "tiny", width: 32, heads: 4, feedForward: 48, layers: 3 } as const;
 const shapes: Record<string, DecoderConfig> = {
@@ -26,8 +28,41 @@ function batchOf(rows: number) {
   return packSequences([{ prompt: ids(rows >> 2), completions: [ids(rows >> 2), ids(rows >> 2), ids(rows >> 2)] }]);
 }
 
-function withAdapter(policy: Policy): Policy {
-  const adapted = attachLora(policy, { rank: 3, experts: policy.config.experts > 0 });
+/** What is trained, and how the rest is held. */
+interface Training {
+  /** Dropout of the adapter that is trained; null: all weights are. */
+  dropout: number | null;
+  /** Frozen matrices in blocks, each in the next format; else f32. */
+  blocks?: boolean;
+}
+
+const trainings: Record<string, Training> = {
+  "all weights": { dropout: null },
+  "an adapter": { dropout: 0 },
+  "an adapter with dropout": { dropout: 0.3 },
+  "an adapter on weights in blocks": { dropout: 0, blocks: true },
+  "an adapter with dropout on weights in blocks": { dropout: 0.3, blocks: true },
+};
+
+async function policyFor(device: Device, config: DecoderConfig, { dropout, blocks }: Training): Promise<Policy> {
+  const plain = createPolicy(device, config, { seed: 1, trained: dropout === null });
+  if (dropout === null) return plain;
+  if (!blocks) return withAdapter(plain, dropout);
+  const formats = ["bf16", "int8", "f16", "nf4"] as const;
+  const weights = new FrozenWeights(device);
+  for (const [i, { name, shape, buffer }] of plain.parameters.entries.entries()) {
+    const values = Float32Array.from(await device.read(buffer));
+    const format = formats[i % formats.length];
+    if (shape.length === 1 || /bias|router/.test(name)) weights.add(name, shape, "f32", values);
+    else weights.add(name, shape, format, encodeWeight(format, values, shape));
+  }
+  closePolicy(plain);
+  return withAdapter(frozenPolicy(device, config, weights), dropout);
+}
+
+function withAdapter(policy: Policy, dropout: number): Policy {
+  // Beside experts there is no dropout.
+  const adapted = attachLora(policy, { rank: 3, dropout, experts: policy.config.experts > 0 && dropout === 0 });
   const { device, parameters } = adapted;
   const rng = new Rng(8);
   // A fresh B is zero, and A's gradient with it.
@@ -39,15 +74,17 @@ function withAdapter(policy: Policy): Policy {
 }
 
 /** Two steps on one policy, so that the second finds the memory of the first used. */
-async function gradients(device: Device, config: DecoderConfig, { lora }: { lora: boolean }, kept: KeptActivations) {
-  const plain = createPolicy(device, config, { seed: 1, trained: !lora });
-  const policy = lora ? withAdapter(plain) : plain;
+async function gradients(device: Device, config: DecoderConfig, training: Training, kept: KeptActivations) {
+  const policy = await policyFor(device, config, training);
   const found: Record<string, number[]> = {};
   for (const step of [1, 2]) {
     const batch = batchOf(20 * step);
     const tape = new Tape(policy.stepScope, { recording: true, activations: kept });
     const rows = uploadRows(policy.stepScope, batch, config);
-    const { hidden, routings } = policy.decoder.forward(tape, policy.weights, rows, { balanceScale: 0.01 });
+    const { hidden, routings } = policy.decoder.forward(tape, policy.weights, rows, {
+      balanceScale: 0.01,
+      dropout: { update: step, firstRow: 0 },
+    });
     const entries = entryLogps(policy, tape, hidden, { ...batch, temperature: 1 });
     const targets = batch.targets;
     entries.seed(
@@ -75,17 +112,17 @@ afterEach(() => {
 });
 
 describe.each(Object.entries(shapes))("%s: a recording pass in sections", (_, config) => {
-  it.each([
-    ["reference", "all weights", false],
-    ["reference", "an adapter", true],
-    ["native", "all weights", false],
-    ["native", "an adapter", true],
-  ] as const)("on %s has the same gradient bits whatever it keeps, training %s", async (name, _what, lora) => {
+  const cases = (["reference", "native"] as const).flatMap((name) =>
+    Object.entries(trainings).map(([what, training]) => [name, what, training] as const),
+  );
+  it.each(cases)("on %s has the same gradient bits whatever it keeps, training %s", async (name, _what, training) => {
     device = openDevice({ name, threads: name === "native" ? 2 : undefined });
-    const whole = await gradients(device, config, { lora }, "all");
+    const whole = await gradients(device, config, training, "all");
     expect(Object.values(whole).some((values) => values.some((value) => value !== 0))).toBe(true);
-    expect(await gradients(device, config, { lora }, "costly")).toEqual(whole);
-    expect(await gradients(device, config, { lora }, "inputs")).toEqual(whole);
+    expect(await gradients(device, config, training, "costly")).toEqual(whole);
+    expect(await gradients(device, config, training, "inputs")).toEqual(whole);
+    if (training.dropout)
+      expect(await gradients(device, config, { ...training, dropout: 0 }, "all")).not.toEqual(whole);
     expect(device.memory().bytes).toBe(0);
   });
 
