@@ -1,12 +1,15 @@
 import { evaluate } from "../data/expression.ts";
 import { parseExpression } from "../data/parse-expression.ts";
-import { absolute, compare, type Rational, rational, subtract } from "../data/rational.ts";
+import { absolute, compare, formatRational, type Rational, rational, subtract } from "../data/rational.ts";
 import { readNumber } from "./number-text.ts";
 
-/** How many equations a text writes out, and how many of them are true. */
+/** How many equations a text writes out, and how many of them hold. */
 export interface EquationCount {
   total: number;
+  /** True ones. */
   correct: number;
+  /** True ones of numbers that were there: in the question, each as often as it stands there, or as an earlier result. */
+  grounded: number;
 }
 
 /** What of a text is looked at before and after an equals sign: so a hostile text costs little. */
@@ -24,23 +27,53 @@ const RIGHT =
  * Checks the equations that stand in a text, such as `8 - 3 = 5` or `48/2 = $24`: exactly, with a decimal on the right true
  * where it is the value rounded to its digits. GSM8K's notes `<<48/2=24>>` count as what they say. An equation without an
  * operator on its left, with one on its right, or one that cannot be read, does not count.
+ *
+ * @param question where numbers may be taken from
  */
-export function countEquations(text: string): EquationCount {
+export function countEquations(text: string, question: string): EquationCount {
+  const given = numbersIn(question);
+  const results: string[] = [];
   let total = 0;
   let correct = 0;
+  let grounded = 0;
   for (let at = text.indexOf("="); at >= 0; at = text.indexOf("=", at + 1)) {
     const before = text.slice(Math.max(0, at - LOOKED_AT), at).trimEnd();
     const left = LEFT.exec(before);
     const right = RIGHT.exec(text.slice(at + 1, at + LOOKED_AT));
     if (!left || !right || CUT_OFF.test(before.slice(0, left.index))) continue;
     // A comma before a space ends what was said before.
-    const value = exactValue(left[0].split(/,\s/).at(-1)!);
+    const expression = left[0].split(/,\s/).at(-1)!;
+    const value = exactValue(expression);
     const written = readNumber(right[1] + right[2]);
     if (!value || !written) continue;
     total++;
-    if (isRounded(value, written.value, right[3]?.length ?? 0)) correct++;
+    const result = formatRational(written.value);
+    if (isRounded(value, written.value, right[3]?.length ?? 0)) {
+      correct++;
+      if (isTakenFrom(numbersIn(expression), [...given, ...results])) grounded++;
+    }
+    results.push(result);
   }
-  return { total, correct };
+  return { total, correct, grounded };
+}
+
+/** The numbers that stand in a text, without signs, in one spelling each. */
+function numbersIn(text: string): string[] {
+  const found = text.match(/(?:\d{1,3}(?:,\d{3})+(?!\d)|\d+)(?:\.\d+)?|\.\d+/g) ?? [];
+  return found.flatMap((number) => {
+    const read = readNumber(number);
+    return read === null ? [] : [formatRational(read.value)];
+  });
+}
+
+/** Whether each of `some` is in `all`, as often as it comes. */
+function isTakenFrom(some: readonly string[], all: readonly string[]): boolean {
+  const left = [...all];
+  return some.every((one) => {
+    const at = left.indexOf(one);
+    if (at >= 0) left.splice(at, 1);
+    return at >= 0;
+  });
 }
 
 /** The value of the left side; null for a number alone, a division by zero and what is no expression. */

@@ -9,6 +9,7 @@ import { MathTokenizer } from "../prompt/math-tokenizer.ts";
 import type { Attempt } from "../records/attempt.ts";
 import type { Problem } from "../records/problem.ts";
 import { compareAnswers } from "./answer-equivalence.ts";
+import { countEquations } from "./equations.ts";
 import { readNumber } from "./number-text.ts";
 import { weighReward } from "./reward.ts";
 import { gradeWordProblem, wordGrading, wordReward } from "./word-problems.ts";
@@ -120,13 +121,6 @@ test("wordGrading reads ids without the end token and adds other rewards", () =>
   expect(wordReward(hash)(attempt("#### 1080", "length"), problem).correct).toBe(0);
 });
 
-test("grades well over 2,000 answers a second", () => {
-  const completion = `${"She sold 24*45 = 1,080 clips in all, at $3 each. ".repeat(20)}\n#### 1,081`;
-  const start = performance.now();
-  for (let i = 0; i < 1000; i++) gradeWordProblem(completion, problem, hash);
-  expect(performance.now() - start).toBeLessThan(500);
-});
-
 const shared = join(import.meta.dirname, "../../../shared/data");
 
 describe.skipIf(!existsSync(shared))("every published problem (skipped where ../shared/data is absent)", () => {
@@ -143,6 +137,7 @@ describe.skipIf(!existsSync(shared))("every published problem (skipped where ../
     expect(problems).toHaveLength(count);
     const failed: string[] = [];
     let untrue = 0;
+    let ungrounded = 0;
     for (const [place, one] of problems.entries()) {
       const gold = readNumber(one.answer)!.value.numerator;
       expect(readNumber(one.answer)!.value.denominator).toBe(1n);
@@ -156,12 +151,16 @@ describe.skipIf(!existsSync(shared))("every published problem (skipped where ../
         const scores = (value: 0 | 1) => ({ correct: value, format: 1, flexible: value, steps });
         const right = [one.answer, others[place % 4]].every((text) => isDeepStrictEqual(grade(text), scores(1)));
         const rejected = isDeepStrictEqual(grade(wrong[place % 4]), scores(0));
-        if (name === "hash" && steps !== null && steps < 1) untrue++;
+        const { total, correct } = countEquations(format.completion(one), one.question);
+        if (name === "hash" && correct < total) untrue++;
+        if (layout === "svamp" && steps !== null && steps < 1) ungrounded++;
         if (!right || !rejected) failed.push(`${name} ${one.id}`);
       }
     }
     expect(failed).toEqual([]);
     // What GSM8K's solutions round, abbreviate (`2k`) or say with per cents.
     expect(untrue).toBeLessThan(layout === "svamp" ? 1 : 0.02 * count);
+    // SVAMP's equations are of the question's numbers, but for a few that are written as words.
+    expect(ungrounded).toBeLessThan(0.03 * count * ANSWER_FORMATS.length);
   });
 });

@@ -19,8 +19,9 @@ export interface WordParts extends RewardParts {
    */
   flexible: 0 | 1 | null;
   /**
-   * Share of the equations written out that are true; null where there are none. True is not useful: `1 + 1 = 2` scores 1
-   * whatever was asked, so beside `correct` its weight must stay small.
+   * Share of the equations written out that are true and made of the question's numbers or earlier results; null where there
+   * are none. Rewarded for truth alone, a model soon writes `1 + 1 = 2` under every question (docs/lab-notes.md). Constants
+   * that a question leaves unsaid, such as the days of a week, count against it: its weight must stay small.
    */
   steps: number | null;
 }
@@ -42,12 +43,12 @@ export function gradeWordProblem(
   const strict = compareAnswers(marked ?? "", problem.answer).equal;
   const number = strict === false ? lastNumber(marked ?? completion) : null;
   const flexible = number === null ? strict : compareAnswers(number, problem.answer).equal;
-  const { total, correct } = countEquations(completion);
+  const { total, grounded } = countEquations(completion, problem.question);
   return {
     correct: score(strict),
     format: format.matches(settled) ? 1 : 0,
     flexible: score(flexible),
-    steps: total === 0 ? null : correct / total,
+    steps: total === 0 ? null : grounded / total,
   };
 }
 
