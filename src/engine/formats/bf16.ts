@@ -22,9 +22,13 @@ export function packBf16Bits(bits: Uint16Array, outer: number, inner: number, to
 /** The upper halves of f32 numbers after rounding to the nearest, ties to even; NaN stays NaN. */
 function roundedBits(values: Float32Array): Uint16Array {
   const bits = new Uint32Array(values.buffer, values.byteOffset, values.length);
-  return Uint16Array.from(bits, (word) =>
-    (word & 0x7fffffff) > 0x7f800000 ? (word >>> 16) | 0x40 : (word + 0x7fff + ((word >>> 16) & 1)) >>> 16,
-  );
+  // A loop: Uint16Array.from with a function goes through an iterator and takes fifty times as long.
+  const rounded = new Uint16Array(bits.length);
+  for (let i = 0; i < bits.length; i++) {
+    const word = bits[i];
+    rounded[i] = (word & 0x7fffffff) > 0x7f800000 ? (word >>> 16) | 0x40 : (word + 0x7fff + ((word >>> 16) & 1)) >>> 16;
+  }
+  return rounded;
 }
 
 /**
