@@ -24,9 +24,8 @@ const shapes = [
   { rows: 3, outer: 19, inner: 1100, blocks: 5 },
 ];
 
-/** How many rows each expert has; unassigned ones, after the last expert's, belong to none and are left as they are. */
-const groupedShapes: { counts: number[]; unassigned?: number; outer: number; inner: number; blocks: number }[] = [
-  { counts: [0, 0], unassigned: 3, outer: 4, inner: 5, blocks: 1 },
+/** How many rows each expert has. */
+const groupedShapes = [
   { counts: [0, 0], outer: 4, inner: 5, blocks: 1 },
   { counts: [3, 0, 17, 1], outer: 33, inner: 40, blocks: 1 },
   { counts: [0, 0, 0, 70, 1, 9, 0, 30], outer: 20, inner: 65, blocks: 2 },
@@ -103,15 +102,14 @@ function plainCases(format: WeightFormat, { rows, outer, ...axis }: (typeof shap
 
 function groupedBlockCases(
   format: WeightFormat,
-  { counts, unassigned = 0, outer, ...axis }: (typeof groupedShapes)[number],
+  { counts, outer, ...axis }: (typeof groupedShapes)[number],
 ): ConformanceCase[] {
   const inner = innerOf(format, axis);
-  const none = unassigned > 0 ? ` and ${unassigned} of none` : "";
-  const name = `${format}, experts with ${counts} rows${none}, ${inner}×${outer}`;
+  const name = `${format}, experts with ${counts} rows, ${inner}×${outer}`;
   const draw = new Draw("groupedLinearBlocks", name);
   const experts = counts.length;
   const offsets = offsetsOf(counts);
-  const rows = offsets.data[experts] + unassigned;
+  const rows = offsets.data[experts];
   const blocks = randomWeight(draw, format, [experts, outer, inner]);
   const x = draw.normals(rows * inner);
   const dY = draw.normals(rows * outer);
