@@ -143,6 +143,9 @@ export class Decoder {
   private addProjection(pass: Pass, name: string, x: Tensor, residual: Tensor): Tensor {
     const factor = this.config.residualScale;
     if (factor === 1) return this.project(pass, name, x, residual);
+    // Without a bias the product is linear, and its input, scaled, need not be kept.
+    if (!biasOf(pass.weights, name))
+      return this.project(pass, name, scale(pass.tape, x, factor, { recomputable: true }), residual);
     return addScaled(pass.tape, this.project(pass, name, x), { residual, factor });
   }
 
