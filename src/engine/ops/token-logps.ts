@@ -3,8 +3,8 @@ import type { DeviceBuffer } from "../device.ts";
 import type { Parameter, Tape, Tensor } from "../tape.ts";
 import { type Enqueue, enqueueLinear, enqueueLinearBackwardInput } from "./product.ts";
 
-/** Most logits held at once, whatever the rows and the vocabulary: 64 MiB in a recording pass, 32 MiB in others. */
-const chunkElements = { recording: 2 ** 24, passing: 2 ** 23 };
+/** Most logits held at once: 8 Mi elements (32 MiB), whatever the rows and the vocabulary. */
+const chunkElements = 2 ** 23;
 
 /** One log-probability and entropy per trained row, and the place to put the loss's derivatives with respect to them. */
 export interface TokenLogps {
@@ -36,7 +36,7 @@ export function tokenLogps(
     targets,
     temperature,
     known = null,
-    mostLogits = tape.recording ? chunkElements.recording : chunkElements.passing,
+    mostLogits = chunkElements,
   }: {
     weight: Parameter;
     bias?: Parameter | null;
