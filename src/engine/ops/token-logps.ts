@@ -24,7 +24,7 @@ export interface TokenLogps {
  * @param weight [V, D]; in another format than f32 it is frozen
  * @param bias f32 [V]
  * @param targets i32 [R]
- * @param mostLogits held at once, default 64 MiB when recording and 32 MiB when not
+ * @param mostLogits held at once, default 8 Mi elements
  * @param known logps and entropies that are known already (recorded by the sampler), so that forward is skipped
  */
 export function tokenLogps(
