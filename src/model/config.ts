@@ -76,6 +76,18 @@ export type RotaryScaling =
   /** Frequency i divided by factors[i]; cos and sin multiplied by `attentionFactor`. @see arXiv:2402.13753 */
   | { kind: "longrope"; factors: readonly number[]; attentionFactor: number };
 
+/** What most decoders have: queries and keys as they are projected, nothing multiplied, no layer unlike the others. */
+export const plainBlock = {
+  qkNorm: "none",
+  attentionScale: null,
+  residualScale: 1,
+  logitScale: 1,
+  routing: "chosen",
+  routerJitter: 0,
+  denseLayers: [],
+  denseFeedForward: 0,
+} as const satisfies Partial<DecoderConfig>;
+
 /** MathFormer's four sizes: width, heads, feed-forward, layers. */
 export const mathFormerSizes = {
   tiny: { width: 32, heads: 2, feedForward: 128, layers: 2 },
@@ -142,14 +154,7 @@ export function mathFormerConfig(options: MathFormerOptions, vocabularySize: num
     attentionBias: llama ? "none" : "all",
     feedForwardBias: !llama,
     outputBias: false,
-    qkNorm: "none",
-    attentionScale: null,
-    residualScale: 1,
-    logitScale: 1,
-    routing: "chosen",
-    routerJitter: 0,
-    denseLayers: [],
-    denseFeedForward: 0,
+    ...plainBlock,
     tiedOutput: false,
     embeddingScale: Math.sqrt(width),
     initialDeviation: null,

@@ -1,4 +1,4 @@
-import type { DecoderConfig } from "../config.ts";
+import { type DecoderConfig, plainBlock } from "../config.ts";
 import { type ConfigFields, MOST_LAYERS } from "./config-fields.ts";
 import { readRotary, writeRotary } from "./rotary-fields.ts";
 
@@ -45,14 +45,7 @@ export function readDecoder(fields: ConfigFields, defaults: DecoderDefaults = {}
     attentionBias: "none",
     feedForwardBias: false,
     outputBias: false,
-    qkNorm: "none",
-    attentionScale: null,
-    residualScale: 1,
-    logitScale: 1,
-    routing: "chosen",
-    routerJitter: 0,
-    denseLayers: [],
-    denseFeedForward: 0,
+    ...plainBlock,
     tiedOutput: fields.flag("tie_word_embeddings", false),
     embeddingScale: 1,
     initialDeviation: fields.number("initializer_range", { above: 0, otherwise: 0.02 }),

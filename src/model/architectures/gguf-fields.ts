@@ -1,4 +1,4 @@
-import type { DecoderConfig, RotaryScaling } from "../config.ts";
+import { type DecoderConfig, plainBlock, type RotaryScaling } from "../config.ts";
 import { readRows, type WeightSource } from "../formats/weight-source.ts";
 import type { Place } from "./architecture.ts";
 import { type ConfigFields, MOST_LAYERS } from "./config-fields.ts";
@@ -79,14 +79,7 @@ export function readGgufDecoder(fields: ConfigFields, tensors: WeightSource["ten
     attentionBias: biasOf(tensors),
     feedForwardBias: tensors.has("blk.0.ffn_up.bias"),
     outputBias: tensors.has("output.bias"),
-    qkNorm: "none",
-    attentionScale: null,
-    residualScale: 1,
-    logitScale: 1,
-    routing: "chosen",
-    routerJitter: 0,
-    denseLayers: [],
-    denseFeedForward: 0,
+    ...plainBlock,
     tiedOutput: !tensors.has("output.weight"),
     embeddingScale: 1,
     initialDeviation: 0.02,
