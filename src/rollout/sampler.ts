@@ -1,11 +1,9 @@
 import type { DeviceBuffer } from "../engine/device.ts";
 import { linear } from "../engine/ops/linear.ts";
+import { mostLogitsAtOnce } from "../engine/ops/token-logps.ts";
 import { Tape } from "../engine/tape.ts";
 import { logitTemperature, type Policy } from "../model/policy.ts";
 import { recordingTemperature, type SamplingOptions } from "./sampling.ts";
-
-/** Most logits held at once: 16 Mi elements (64 MiB), whatever the rows and the vocabulary. */
-const chunkElements = 2 ** 24;
 
 /** What the rows of one draw need besides their hidden states. */
 export interface DrawnRows {
@@ -46,7 +44,7 @@ export class Sampler {
     const count = rows.uniforms.length;
     const uniforms = pieceScope.upload("f32", rows.uniforms);
     const drawn = pieceScope.temporary("i32", count);
-    const chunkRows = Math.max(1, Math.min(count, Math.floor(chunkElements / vocabularySize)));
+    const chunkRows = Math.max(1, Math.min(count, Math.floor(mostLogitsAtOnce / vocabularySize)));
     for (let first = 0; first < count; first += chunkRows) {
       const length = Math.min(chunkRows, count - first);
       const mark = pieceScope.mark();

@@ -4,7 +4,7 @@ import type { Parameter, Tape, Tensor } from "../tape.ts";
 import { type Enqueue, enqueueLinear, enqueueLinearBackwardInput } from "./product.ts";
 
 /** Most logits held at once: 8 Mi elements (32 MiB), whatever the rows and the vocabulary. */
-const chunkElements = 2 ** 23;
+export const mostLogitsAtOnce = 2 ** 23;
 
 /** One log-probability and entropy per trained row, and the place to put the loss's derivatives with respect to them. */
 export interface TokenLogps {
@@ -36,7 +36,7 @@ export function tokenLogps(
     targets,
     temperature,
     known = null,
-    mostLogits = chunkElements,
+    mostLogits = mostLogitsAtOnce,
   }: {
     weight: Parameter;
     bias?: Parameter | null;
