@@ -5,10 +5,11 @@ import { attachLora, attachModules } from "../model/lora.ts";
 import { freezePolicy, type Policy } from "../model/policy.ts";
 import { frozenFormatOf, loadPretrained, pretrainedNotes, withContext } from "../model/pretrained.ts";
 import { placeArrays } from "../model/pretrained-places.ts";
-import { openPretrained, type PretrainedSource } from "../model/pretrained-source.ts";
+import { openPretrained } from "../model/pretrained-source.ts";
 import type { ResolvedModel } from "../model/resolve-model.ts";
 import type { TextTokenizer } from "../prompt/text-tokenizer.ts";
 import { tokenizerFiles } from "../prompt/tokenizer-files.ts";
+import type { ModelPlan } from "../train/counted-policy.ts";
 import { identityOf } from "./model-identity.ts";
 import type { ModelStore } from "./model-store.ts";
 import type { Recipe } from "./recipe.ts";
@@ -38,31 +39,15 @@ export function publishedModel(
     return copy;
   };
 
-  /** Reads something of the model's files besides its weights. */
-  const reading = <T>(read: (pretrained: PretrainedSource) => T): T => {
-    const pretrained = openPretrained(resolved);
-    try {
-      return read(pretrained);
-    } finally {
-      pretrained.source.close();
-    }
-  };
+  let description: Description | null = null;
+  /** What the model's files say besides their weights, read once. */
+  const described = (): Description => (description ??= describe(resolved, { ...model, seed }));
 
   return {
     tokenizer,
     identity: async () => identity,
-    notes: () => reading((pretrained) => pretrainedNotes(pretrained, context)),
-    plan: () =>
-      reading((pretrained) => {
-        const arrays = placeArrays(pretrained);
-        const inFormat = (array: (typeof arrays)[number]) => ({ ...array, format: frozenFormatOf(array, frozen) });
-        return {
-          config: withContext(pretrained.config, context),
-          frozen: lora ? arrays.map(inFormat) : null,
-          lora: lora && { ...lora, seed },
-          frozenRouters: lora === null && pretrained.config.experts > 0 && !trainRouter,
-        };
-      }),
+    notes: () => described().notes,
+    plan: () => described().plan,
     async open(device, checkpoint) {
       const loaded = load(device, lora === null, lora || checkpoint === null ? resolved : inCheckpoint(checkpoint));
       modelType = loaded.modelType;
@@ -91,3 +76,31 @@ export function publishedModel(
 }
 
 const directoryOf = ({ kind, path }: ResolvedModel): string | null => (kind === "directory" ? path : null);
+
+/** What is known of a model before its weights are read. */
+interface Description {
+  plan: ModelPlan;
+  notes: readonly string[];
+}
+
+function describe(
+  resolved: ResolvedModel,
+  { lora, weights, context, trainRouter, seed }: Recipe["model"] & { seed: number },
+): Description {
+  const pretrained = openPretrained(resolved);
+  try {
+    const arrays = placeArrays(pretrained);
+    const inFormat = (array: (typeof arrays)[number]) => ({ ...array, format: frozenFormatOf(array, weights) });
+    return {
+      plan: {
+        config: withContext(pretrained.config, context),
+        frozen: lora ? arrays.map(inFormat) : null,
+        lora: lora && { ...lora, seed },
+        frozenRouters: lora === null && pretrained.config.experts > 0 && !trainRouter,
+      },
+      notes: pretrainedNotes(pretrained, context),
+    };
+  } finally {
+    pretrained.source.close();
+  }
+}
