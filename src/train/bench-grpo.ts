@@ -1,35 +1,28 @@
 import { Rng } from "../base/rng.ts";
 import { median } from "../base/statistics.ts";
 import type { Device } from "../engine/device.ts";
-import { type DeviceOptions, openDevice } from "../engine/registry.ts";
 import { grpoLoss } from "../loss/grpo.ts";
 import { freezePolicy } from "../model/policy.ts";
 import type { Prompt } from "../records/problem.ts";
 import type { Grading } from "../rollout/attempts.ts";
 import { AdamW } from "../update/adamw.ts";
+import { type BenchOptions, type BenchSettings, type BenchSurroundings, onBenchDevice } from "./bench-run.ts";
 import { type BenchModel, benchPolicy, parameterCount } from "./bench-workloads.ts";
 import { trainGrpo } from "./grpo.ts";
 import type { GrpoTrainingOptions } from "./grpo-options.ts";
 
 /** What `benchGrpo` measured; seconds are medians over steps, the first step left out. */
-export interface GrpoBenchResult {
+export interface GrpoBenchResult extends BenchSurroundings {
   workload: GrpoWorkload;
   secondsPerStep: number;
   /** Of a step: sampling. */
   generateSeconds: number;
   /** Of a step: reference scores, backward, optimizer. */
   updateSeconds: number;
-  /** Most memory the process ever held, MiB. */
-  peakRssMb: number;
-  steps: number;
   /** Numbers of the model, an adapter's included; those that are trained. */
   params: number;
   trainedParams: number;
   completionTokensPerSecond: number;
-  device: string;
-  isa: string;
-  precision: string;
-  threads: number;
 }
 
 /** Sizes of a step: P prompts × G completions, tokens of each, LoRA's rank (0: all weights are trained). */
@@ -77,29 +70,14 @@ export const grpoWorkloads = Object.keys(workloads) as GrpoWorkload[];
  *   `openDevice`
  * @throws DeviceError when the device cannot be had; ConfigError when its options are out of range
  */
-export async function benchGrpo(
-  workload: GrpoWorkload,
-  options: Partial<DeviceOptions> & {
-    steps?: number;
-    seed?: number;
-    onStep?: (step: number, seconds: number) => void;
-  } = {},
-): Promise<GrpoBenchResult> {
-  const { steps = 20, seed = 0, onStep = () => {}, ...deviceOptions } = options;
-  const device = openDevice({ name: "native", ...deviceOptions });
-  try {
-    return await timeSteps(device, workload, { steps, seed, onStep });
-  } finally {
-    // All memory of the workload is this device's, and goes with it.
-    device.close();
-  }
-}
+export const benchGrpo = (workload: GrpoWorkload, options: BenchOptions = {}): Promise<GrpoBenchResult> =>
+  onBenchDevice(options, { steps: 20 }, (device, settings) => timeSteps(device, workload, settings));
 
 async function timeSteps(
   device: Device,
   workload: GrpoWorkload,
-  { steps, seed, onStep }: { steps: number; seed: number; onStep: (step: number, seconds: number) => void },
-): Promise<GrpoBenchResult> {
+  { steps, seed, onStep }: BenchSettings,
+): Promise<Omit<GrpoBenchResult, keyof BenchSurroundings>> {
   const {
     model,
     prompts: promptsPerStep,
@@ -156,21 +134,14 @@ async function timeSteps(
     },
   );
   const trainedParams = policy.parameters.count;
-  const { isa, precision, threads, name } = device.info;
   const secondsPerStep = median(taken.step_time);
   return {
     workload,
     secondsPerStep,
     generateSeconds: median(taken["rollout/seconds"]),
     updateSeconds: median(taken["update/seconds"]),
-    peakRssMb: Math.round(process.resourceUsage().maxRSS / 1024),
-    steps,
     params: parameterCount(model) + (rank === 0 ? 0 : trainedParams),
     trainedParams,
     completionTokensPerSecond: (promptsPerStep * group * completionLength) / secondsPerStep,
-    device: name,
-    isa,
-    precision,
-    threads,
   };
 }

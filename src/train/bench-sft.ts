@@ -1,27 +1,20 @@
 import { Rng } from "../base/rng.ts";
 import { median } from "../base/statistics.ts";
 import type { Device } from "../engine/device.ts";
-import { type DeviceOptions, openDevice } from "../engine/registry.ts";
 import type { Demonstration } from "../records/problem.ts";
 import { AdamW } from "../update/adamw.ts";
+import { type BenchOptions, type BenchSettings, type BenchSurroundings, onBenchDevice } from "./bench-run.ts";
 import { type BenchModel, benchModels, benchPolicy, parameterCount } from "./bench-workloads.ts";
 import { trainSupervised } from "./supervised.ts";
 
 /** What `benchSft` measured; seconds are medians over steps, the first step left out. */
-export interface SftBenchResult {
+export interface SftBenchResult extends BenchSurroundings {
   workload: SftWorkload;
   secondsPerStep: number;
   tokensPerSecond: number;
-  /** Most memory the process ever held, MiB. */
-  peakRssMb: number;
-  steps: number;
   /** Numbers of the model, the adapter's included; those that are trained. */
   params: number;
   trainedParams: number;
-  device: string;
-  isa: string;
-  precision: string;
-  threads: number;
 }
 
 /** Sequences per step, their length, LoRA's rank. */
@@ -42,29 +35,14 @@ export const sftWorkloads = Object.keys(workloads) as SftWorkload[];
  * @param options as in `benchGrpo`
  * @throws DeviceError when the device cannot be had; ConfigError when its options are out of range
  */
-export async function benchSft(
-  workload: SftWorkload,
-  options: Partial<DeviceOptions> & {
-    steps?: number;
-    seed?: number;
-    onStep?: (step: number, seconds: number) => void;
-  } = {},
-): Promise<SftBenchResult> {
-  const { steps = 5, seed = 0, onStep = () => {}, ...deviceOptions } = options;
-  const device = openDevice({ name: "native", ...deviceOptions });
-  try {
-    return await timeSteps(device, workload, { steps, seed, onStep });
-  } finally {
-    // All memory of the workload is this device's, and goes with it.
-    device.close();
-  }
-}
+export const benchSft = (workload: SftWorkload, options: BenchOptions = {}): Promise<SftBenchResult> =>
+  onBenchDevice(options, { steps: 5 }, (device, settings) => timeSteps(device, workload, settings));
 
 async function timeSteps(
   device: Device,
   workload: SftWorkload,
-  { steps, seed, onStep }: { steps: number; seed: number; onStep: (step: number, seconds: number) => void },
-): Promise<SftBenchResult> {
+  { steps, seed, onStep }: BenchSettings,
+): Promise<Omit<SftBenchResult, keyof BenchSurroundings>> {
   const { batch, length, rank } = workloads[workload];
   const policy = benchPolicy(device, workload, { rank, seed });
   const optimizer = new AdamW(policy.parameters, { beta2: 0.999 });
@@ -98,20 +76,13 @@ async function timeSteps(
       return "go on";
     },
   );
-  const { isa, precision, threads, name } = device.info;
   const secondsPerStep = median(taken);
   const trainedParams = policy.parameters.count;
   return {
     workload,
     secondsPerStep,
     tokensPerSecond: (batch * length) / secondsPerStep,
-    peakRssMb: Math.round(process.resourceUsage().maxRSS / 1024),
-    steps,
     params: parameterCount(workload) + trainedParams,
     trainedParams,
-    device: name,
-    isa,
-    precision,
-    threads,
   };
 }
