@@ -1,6 +1,7 @@
 import { createHash } from "node:crypto";
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
+import type { HubSettings } from "../src/base/hub/settings.ts";
 
 /** A repository that the server holds: files by path, large ones as Git LFS keeps them. */
 export interface ServedRepository {
@@ -121,3 +122,13 @@ function closed(server: Server): Promise<void> {
   server.closeAllConnections();
   return new Promise((done) => server.close(() => done()));
 }
+
+/** How a client reaches a hub of `serveHub`: without a token, trying again at once. */
+export const settingsFor = ({ endpoint }: HubServer, cache: string): HubSettings => ({
+  endpoint,
+  cache,
+  token: null,
+  offline: false,
+  timeoutMs: 20_000,
+  retryMs: 1,
+});

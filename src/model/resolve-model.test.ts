@@ -2,7 +2,7 @@ import { mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from "node
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import { type HubServer, serveHub } from "../../test/hub-server.ts";
+import { type HubServer, serveHub, settingsFor } from "../../test/hub-server.ts";
 import type { HubSettings } from "../base/hub/settings.ts";
 import { resolveModel } from "./resolve-model.ts";
 
@@ -53,14 +53,7 @@ beforeEach(async () => {
     ),
   );
   root = mkdtempSync(join(tmpdir(), "reckon-resolve-"));
-  settings = {
-    endpoint: hub.endpoint,
-    cache: join(root, "hub"),
-    token: null,
-    offline: false,
-    timeoutMs: 20_000,
-    retryMs: 1,
-  };
+  settings = settingsFor(hub, join(root, "hub"));
 });
 afterEach(async () => {
   await hub.close();

@@ -2,7 +2,7 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { type HubServer, serveHub } from "../../../test/hub-server.ts";
+import { type HubServer, serveHub, settingsFor } from "../../../test/hub-server.ts";
 import { DataError } from "../errors.ts";
 import { globPattern, resolveDataset } from "./dataset.ts";
 import type { HubSettings } from "./settings.ts";
@@ -19,7 +19,7 @@ beforeAll(async () => {
     "top.parquet": content("PAR1"),
   };
   hub = await serveHub({ "datasets/openai/gsm8k": { revisions: { main: { commit: "c".repeat(40), files } } } });
-  settings = { endpoint: hub.endpoint, cache: root, token: null, offline: false, timeoutMs: 20_000, retryMs: 1 };
+  settings = settingsFor(hub, root);
 });
 afterAll(async () => {
   await hub.close();

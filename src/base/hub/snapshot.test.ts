@@ -3,7 +3,7 @@ import type { ServerResponse } from "node:http";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import { type HubServer, sendFile, serveHub, sha1, sha256, TOKEN } from "../../../test/hub-server.ts";
+import { type HubServer, sendFile, serveHub, settingsFor, sha1, sha256, TOKEN } from "../../../test/hub-server.ts";
 import { CheckpointError } from "../errors.ts";
 import { parseHubReference } from "./reference.ts";
 import type { HubSettings } from "./settings.ts";
@@ -32,14 +32,7 @@ beforeEach(async () => {
     "models/org/secret": { ...repository, access: "private" },
   });
   root = mkdtempSync(join(tmpdir(), "reckon-hub-"));
-  settings = {
-    endpoint: hub.endpoint,
-    cache: join(root, "hub"),
-    token: null,
-    offline: false,
-    timeoutMs: 20_000,
-    retryMs: 1,
-  };
+  settings = settingsFor(hub, join(root, "hub"));
 });
 afterEach(async () => {
   await hub.close();
