@@ -25,7 +25,7 @@ function threads(text: string): number | "auto" {
 }
 
 /** Collects an option that may be given several times. */
-const repeated = (value: string, before: string[] = []): string[] => [...before, value];
+export const repeated = (value: string, before: string[] = []): string[] => [...before, value];
 
 /** Options that choose the device; each undefined when it was not given. */
 export interface DeviceFlags {

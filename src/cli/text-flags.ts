@@ -3,7 +3,7 @@ import { type Command, Option } from "commander";
 import { DataError } from "../base/errors.ts";
 import type { TextModelOptions } from "../pipeline/text-model.ts";
 import type { SamplingOptions } from "../rollout/sampling.ts";
-import { type DeviceFlags, deviceOptions, number, wholeNumber } from "./options.ts";
+import { type DeviceFlags, deviceOptions, number, repeated, wholeNumber } from "./options.ts";
 
 /** What commands on published models share: the model, an adapter, and how weights are held. */
 export interface TextModelFlags extends DeviceFlags {
@@ -65,6 +65,7 @@ export interface SamplingFlags {
   maxNewTokens: number;
   minNewTokens: number;
   stop: string[];
+  stopToken: number[];
 }
 
 /** Options of `SamplingFlags`. @param byDefault temperature and longest completion, where not given */
@@ -87,13 +88,20 @@ export function addSampling(command: Command, byDefault: { temperature: number; 
     .option("--repetition-penalty <x>", "makes tokens that were there less likely; 1: no penalty", number(0.01, 100), 1)
     .option("--max-new-tokens <n>", "longest completion", wholeNumber(1), byDefault.maxNewTokens)
     .option("--min-new-tokens <n>", "no completion ends before", wholeNumber(0), 0)
-    .option("--stop <text>", "end a completion with this text; may be repeated", repeated, []);
+    .option("--stop <text>", "end a completion with this text; may be repeated", repeated, [])
+    .option(
+      "--stop-token <id>",
+      "end a completion with this token; may be repeated",
+      (text, before: number[]) => [...before, tokenId(text)],
+      [],
+    );
 }
 
-const repeated = (value: string, before: string[]): string[] => [...before, value];
+const tokenId = wholeNumber(0);
 
 /** The flags of `addSampling` as the rollout takes them. */
-export function samplingOptions({ stop, ...flags }: SamplingFlags): SamplingOptions {
+export function samplingOptions({ stop, stopToken, ...flags }: SamplingFlags): SamplingOptions {
   const { temperature, topK, topP, minP, repetitionPenalty, maxNewTokens, minNewTokens } = flags;
-  return { temperature, topK, topP, minP, repetitionPenalty, maxNewTokens, minNewTokens, stopStrings: stop };
+  const ends = { stopStrings: stop, stopTokens: stopToken };
+  return { temperature, topK, topP, minP, repetitionPenalty, maxNewTokens, minNewTokens, ...ends };
 }

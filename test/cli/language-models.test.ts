@@ -113,6 +113,12 @@ test("generate gives completions that do not depend on their neighbours, and sco
   expect(alone.ids).toEqual([5, 6, 7]);
   expect(alone.tokens).toBeLessThanOrEqual(6);
 
+  const [, end] = alone.completionIds;
+  const ended = await reckon.run([...asked, "--prompts", "one.jsonl", "--stop-token", String(end), "--json"]);
+  const [short] = lastLine(ended).completions;
+  expect(short.completionIds).toEqual(alone.completionIds.slice(0, alone.completionIds.indexOf(end) + 1));
+  expect(short.stop).toBe("stop");
+
   reckon.write("score.jsonl", `${JSON.stringify({ ids: [5, 6, 7, ...alone.completionIds] })}\n{"text": "apples"}\n`);
   const scored = await reckon.run(["score", "--model", "tiny", "--file", "score.jsonl", "--json", ...threads]);
   expect(scored.code).toBe(0);
