@@ -3,6 +3,7 @@ import type { EvaluationProgress } from "../pipeline/measure-stage.ts";
 import type { RunEvent } from "../records/events.ts";
 import { formatCount, formatDuration, formatInterval, formatPaired, formatPercent } from "../report/format.ts";
 import type { ProgressState } from "../report/progress.ts";
+import { wrapWords } from "../report/text-width.ts";
 import { DownloadLine } from "./download-line.ts";
 import type { Output } from "./output.ts";
 import { ProgressLine } from "./progress-line.ts";
@@ -51,7 +52,7 @@ export class RunDisplay {
         this.#advance(event.stage, event.step, this.#totals.get(event.stage) ?? 0, event.values);
         break;
       case "note":
-        this.note(style.dim(event.message));
+        this.note(style.dim(wrapWords(event.message, process.stderr.columns ?? Number.POSITIVE_INFINITY)));
         break;
       case "evaluation": {
         const { accuracy, ci95, formatAccuracy, n, seconds, paired } = event.result;

@@ -54,3 +54,19 @@ export function truncate(text: string, width: number): string {
   }
   return width > 0 ? `${kept}…` : "";
 }
+
+/** Lines broken between words where they are wider than `width` columns; what continues a line is indented under it. */
+export function wrapWords(text: string, width: number): string {
+  const wrapped = text.split("\n").map((line) => {
+    const indent = `${/^ */.exec(line)![0]}  `;
+    const lines = [""];
+    for (const word of line.split(/(?<=\S) /)) {
+      const last = lines[lines.length - 1];
+      const longer = last === "" ? word : `${last} ${word}`;
+      if (last !== "" && displayWidth(longer) > width) lines.push(indent + word);
+      else lines[lines.length - 1] = longer;
+    }
+    return lines.join("\n");
+  });
+  return wrapped.join("\n");
+}
