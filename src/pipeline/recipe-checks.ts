@@ -90,9 +90,10 @@ export function checkStages({ model, task, stages }: StagedRecipe, context: z.Re
     if (kind !== "pretrain" && kind !== "sft" && kind !== "rl") return;
     if (steps === undefined && epochs === undefined) refuse("steps", "missing; say steps, or epochs");
     if (steps !== undefined && epochs !== undefined) refuse("epochs", "steps are given, too: remove one of them");
-    const { flexible = 0 } = (rewards ?? {}) as Readonly<Record<string, unknown>>;
-    if (kind === "rl" && !words && flexible !== 0)
-      refuse("rewards.flexible", "an answer of arithmetic is right or wrong: remove this weight");
+    if (kind === "rl" && !words)
+      for (const part of ["flexible", "setup"])
+        if (((rewards ?? {}) as Readonly<Record<string, unknown>>)[part])
+          refuse(`rewards.${part}`, "this part is of problems in words: remove this weight");
     if (words) return;
     if (kind === "rl" && problems === undefined) refuse("problems", "missing; say how many expressions there are");
     if (kind !== "rl" && workedSolutions === undefined)

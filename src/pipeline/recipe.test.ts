@@ -21,14 +21,14 @@ function refusal(text: string): string[] {
 describe("a recipe's rewards", () => {
   test("are the three parts the task grades; correctness alone where none is named", () => {
     const { stages } = parseRecipe(`name: good\nstages: [${rl("")}]`);
-    expect(stages[0]).toMatchObject({ rewards: { correct: 1, format: 0, steps: 0, flexible: 0 } });
+    expect(stages[0]).toMatchObject({ rewards: { correct: 1, format: 0, steps: 0, flexible: 0, setup: 0 } });
     const some = parseRecipe(`name: good\nstages: [${rl(", rewards: { format: 0.5 }")}]`);
     expect(some.stages[0]).toMatchObject({ rewards: { correct: 0, format: 0.5, steps: 0 } });
   });
 
   test("are those that the task grades", () => {
     expect(refusal(`stages: [${rl(", rewards: { flexible: 1 }")}]`)).toEqual([
-      expect.stringMatching(/^ {2}stages\[0\]\.rewards\.flexible .*an answer of arithmetic is right or wrong/),
+      expect.stringMatching(/^ {2}stages\[0\]\.rewards\.flexible .*this part is of problems in words/),
     ]);
     const asked = (weights: string) => `${words}stages: [${rl(`, rewards: ${weights}`)}]`;
     const { stages } = parseRecipe(`name: good\n${asked("{ flexible: 1, steps: 0.2 }")}`);

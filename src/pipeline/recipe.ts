@@ -103,6 +103,10 @@ const rlStage = z.strictObject({
         .number()
         .default(0)
         .describe("problems in words: weight of the answer being right, in the expected form or as the last number"),
+      setup: z
+        .number()
+        .default(0)
+        .describe("problems in words: weight of the last equation's left side having the right value"),
     })
     .superRefine(checkRewards)
     .prefault({ correct: 1 })

@@ -3,13 +3,15 @@ import { parseExpression } from "../data/parse-expression.ts";
 import { absolute, compare, formatRational, type Rational, rational, subtract } from "../data/rational.ts";
 import { readNumber } from "./number-text.ts";
 
-/** How many equations a text writes out, and how many of them hold. */
+/** How many equations a text writes out, how many of them hold, and what the last one sets out to calculate. */
 export interface EquationCount {
   total: number;
   /** True ones. */
   correct: number;
   /** True ones of numbers that were there: in the question, each as often as it stands there, or as an earlier result. */
   grounded: number;
+  /** The value of the last one's left side, whatever was written on its right; null where there are none. */
+  last: Rational | null;
 }
 
 /** What of a text is looked at before and after an equals sign: so a hostile text costs little. */
@@ -36,6 +38,7 @@ export function countEquations(text: string, question: string): EquationCount {
   let total = 0;
   let correct = 0;
   let grounded = 0;
+  let last: Rational | null = null;
   for (let at = text.indexOf("="); at >= 0; at = text.indexOf("=", at + 1)) {
     const before = text.slice(Math.max(0, at - LOOKED_AT), at).trimEnd();
     const left = LEFT.exec(before);
@@ -47,6 +50,7 @@ export function countEquations(text: string, question: string): EquationCount {
     const written = readNumber(right[1] + right[2]);
     if (!value || !written) continue;
     total++;
+    last = value;
     const result = formatRational(written.value);
     if (isRounded(value, written.value, right[3]?.length ?? 0)) {
       correct++;
@@ -54,7 +58,7 @@ export function countEquations(text: string, question: string): EquationCount {
     }
     results.push(result);
   }
-  return { total, correct, grounded };
+  return { total, correct, grounded, last };
 }
 
 /** The numbers that stand in a text, without signs, in one spelling each. */

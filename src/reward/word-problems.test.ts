@@ -62,7 +62,17 @@ describe("gradeWordProblem", () => {
     ["#### 1080\nwith 2 hands", 1, 0, 1],
     ["", 0, 0, 0],
   ])("%j: correct %i, format %i, flexible %i", (completion, correct, format, flexible) => {
-    expect(gradeWordProblem(completion, problem, hash)).toEqual({ correct, format, flexible, steps: null });
+    expect(gradeWordProblem(completion, problem, hash)).toMatchObject({ correct, format, flexible, steps: null });
+  });
+
+  test.each([
+    ["34 - 16 = 28\n#### 28", 1],
+    ["It is (30 + 4) - 16 = 18, so 36 / 2 = 17\n#### 17", 1],
+    ["36 / 2 = 18, and 18 + 1 = 19\n#### 18", 0],
+    ["#### 18", 0],
+    ["18 = 18\n#### 18", 0],
+  ])("%j: setup %i, of the last equation's left side alone", (completion, setup) => {
+    expect(gradeWordProblem(completion, { ...problem, answer: "18.0" }, hash).setup).toBe(setup);
   });
 
   test("an answer that may have been cut off is none; one that a mark or a line's end closes stands", () => {
@@ -71,6 +81,7 @@ describe("gradeWordProblem", () => {
       format: 0,
       flexible: 1,
       steps: null,
+      setup: 0,
     });
     expect(gradeWordProblem("24*45\n#### 1080\n", problem, hash, "length").correct).toBe(1);
     expect(gradeWordProblem("\\boxed{1080}", problem, boxed, "length").correct).toBe(1);
@@ -78,7 +89,7 @@ describe("gradeWordProblem", () => {
 
   test("a gold answer that cannot be graded is null, not wrong", () => {
     const parts = gradeWordProblem("#### 5", { ...problem, answer: " " }, hash);
-    expect(parts).toEqual({ correct: null, format: 1, flexible: null, steps: null });
+    expect(parts).toEqual({ correct: null, format: 1, flexible: null, steps: null, setup: null });
     expect(weighReward(parts, { correct: 1, format: 0.1 })).toBe(0.1);
   });
 
@@ -114,6 +125,7 @@ test("wordGrading reads ids without the end token and adds other rewards", () =>
     format: 1,
     flexible: 1,
     steps: null,
+    setup: 0,
     length: -1,
   });
   expect(grading.extract(attempt("\\boxed{7}"))).toBe("7");
@@ -138,6 +150,7 @@ describe.skipIf(!existsSync(shared))("every published problem (skipped where ../
     const failed: string[] = [];
     let untrue = 0;
     let ungrounded = 0;
+    let misread = 0;
     for (const [place, one] of problems.entries()) {
       const gold = readNumber(one.answer)!.value.numerator;
       expect(readNumber(one.answer)!.value.denominator).toBe(1n);
@@ -147,17 +160,19 @@ describe.skipIf(!existsSync(shared))("every published problem (skipped where ../
       for (const name of ANSWER_FORMATS) {
         const format = answerFormats[name];
         const grade = (answer: string) => gradeWordProblem(format.completion({ ...one, answer }), one, format);
-        const { steps } = grade(one.answer);
-        const scores = (value: 0 | 1) => ({ correct: value, format: 1, flexible: value, steps });
+        const { steps, setup } = grade(one.answer);
+        const scores = (value: 0 | 1) => ({ correct: value, format: 1, flexible: value, steps, setup });
         const right = [one.answer, others[place % 4]].every((text) => isDeepStrictEqual(grade(text), scores(1)));
         const rejected = isDeepStrictEqual(grade(wrong[place % 4]), scores(0));
         const { total, correct } = countEquations(format.completion(one), one.question);
         if (name === "hash" && correct < total) untrue++;
         if (layout === "svamp" && steps !== null && steps < 1) ungrounded++;
+        if (layout === "svamp" && setup === 0 && total > 0) misread++;
         if (!right || !rejected) failed.push(`${name} ${one.id}`);
       }
     }
     expect(failed).toEqual([]);
+    expect(misread).toBe(0);
     // What GSM8K's solutions round, abbreviate (`2k`) or say with per cents.
     expect(untrue).toBeLessThan(layout === "svamp" ? 1 : 0.02 * count);
     // SVAMP's equations are of the question's numbers, but for a few that are written as words.

@@ -1,10 +1,11 @@
+import { equals } from "../data/rational.ts";
 import type { AnswerFormat } from "../prompt/answer-format.ts";
 import type { TextTokenizer } from "../prompt/text-tokenizer.ts";
 import type { Attempt, RewardParts, StopReason } from "../records/attempt.ts";
 import type { Problem, Prompt } from "../records/problem.ts";
 import { compareAnswers } from "./answer-equivalence.ts";
 import { countEquations } from "./equations.ts";
-import { lastNumber } from "./number-text.ts";
+import { lastNumber, readNumber } from "./number-text.ts";
 import type { Reward } from "./reward.ts";
 
 /** The parts an attempt at a word problem is graded in. */
@@ -24,6 +25,11 @@ export interface WordParts extends RewardParts {
    * that a question leaves unsaid, such as the days of a week, count against it: its weight must stay small.
    */
   steps: number | null;
+  /**
+   * 1 when the left side of the last equation has the gold answer's value, whatever was written on its right: `34 - 16 = 28`
+   * sets the problem up rightly and miscalculates. 0 without an equation, null where the gold answer is no number.
+   */
+  setup: 0 | 1 | null;
 }
 
 /**
@@ -43,12 +49,14 @@ export function gradeWordProblem(
   const strict = compareAnswers(marked ?? "", problem.answer).equal;
   const number = strict === false ? lastNumber(marked ?? completion) : null;
   const flexible = number === null ? strict : compareAnswers(number, problem.answer).equal;
-  const { total, grounded } = countEquations(completion, problem.question);
+  const { total, grounded, last } = countEquations(completion, problem.question);
+  const gold = readNumber(problem.answer);
   return {
     correct: score(strict),
     format: format.matches(settled) ? 1 : 0,
     flexible: score(flexible),
     steps: total === 0 ? null : grounded / total,
+    setup: score(gold === null ? null : last !== null && equals(last, gold.value)),
   };
 }
 
