@@ -67,12 +67,12 @@ export { arithmeticDemonstration, arithmeticPrompt } from "./prompt/arithmetic-f
 export { MathTokenizer } from "./prompt/math-tokenizer.ts";
 export type { Tokenizer } from "./prompt/tokenizer.ts";
 // The nouns.
-export type { Attempt, RewardParts, ScoredGroup, StopReason } from "./records/attempt.ts";
+export type { Attempt, PromptedAttempt, RewardParts, ScoredGroup, StopReason } from "./records/attempt.ts";
 export type { AttemptRecord, EvaluationSummary, ExpertUse, RunEvent, StageKind } from "./records/events.ts";
 export type { Demonstration, Problem, Prompt } from "./records/problem.ts";
 export { arithmeticReward, extractAnswer } from "./reward/arithmetic.ts";
 export { type Reward, weighReward } from "./reward/reward.ts";
-export { type Grading, toAttempt } from "./rollout/attempts.ts";
+export { type Grading, gradeAttempts, toAttempt } from "./rollout/attempts.ts";
 export type { RolloutProgress, SampledAttempt } from "./rollout/generation.ts";
 export { type Rollout, type RolloutOptions, sampleAttempts } from "./rollout/rollout.ts";
 export { greedy, type SamplingOptions } from "./rollout/sampling.ts";

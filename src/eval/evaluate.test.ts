@@ -19,7 +19,8 @@ const prompts = Array.from({ length: 30 }, (_, p): Prompt => {
 const grading: Grading = {
   eosId: [0, 5],
   decode: (ids) => ids.map((id) => `<${id}>`).join(""),
-  grade: ({ tokens, stop }) => ({ correct: tokens.length % 2, format: stop === "length" ? 0 : 1 }),
+  grade: async (scored) =>
+    scored.map(({ attempt: { tokens, stop } }) => ({ correct: tokens.length % 2, format: stop === "length" ? 0 : 1 })),
   extract: ({ tokens }) => String(tokens.length),
 };
 const sampling = { maxNewTokens: 3, stopStrings: ["<9>"] };

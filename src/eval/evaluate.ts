@@ -4,7 +4,7 @@ import { createTextStream } from "../prompt/tokenizer-text-stream.ts";
 import type { Attempt, RewardParts } from "../records/attempt.ts";
 import type { EvaluationSummary } from "../records/events.ts";
 import type { Prompt } from "../records/problem.ts";
-import { type Grading, toAttempt } from "../rollout/attempts.ts";
+import { type Grading, gradeAttempts, toAttempt } from "../rollout/attempts.ts";
 import { sampleAttempts } from "../rollout/rollout.ts";
 import type { SamplingOptions } from "../rollout/sampling.ts";
 
@@ -45,10 +45,16 @@ export async function evaluate(
       onProgress: ({ attempts: done }) => onProgress(done),
     },
   );
-  const attempts = prompts.map((prompt, p): EvaluatedAttempt => {
-    const attempt = toAttempt(sampled[p][0], grading);
-    return { prompt, attempt, parts: grading.grade(attempt, prompt), answer: grading.extract(attempt, prompt) };
-  });
+  const scored = prompts.map((prompt, p) => ({ prompt, attempt: toAttempt(sampled[p][0], grading) }));
+  const parts = await gradeAttempts(grading, scored);
+  const attempts = scored.map(
+    ({ prompt, attempt }, p): EvaluatedAttempt => ({
+      prompt,
+      attempt,
+      parts: parts[p],
+      answer: grading.extract(attempt, prompt),
+    }),
+  );
   const n = attempts.length;
   const correct = attempts.filter(({ parts }) => parts.correct === 1).length;
   const formatted = attempts.filter(({ parts }) => parts.format === 1).length;

@@ -4,7 +4,7 @@ import { parseRecipe } from "./parse-recipe.ts";
 
 const { task: settings } = parseRecipe("name: a\nstages: [{ kind: eval, name: none }]");
 
-it("grades further parts beside its own; of one name the last counts", () => {
+it("grades further parts beside its own; of one name the last counts", async () => {
   const { grading, tokenizer, prompts } = arithmeticTask(settings, {
     rewards: [
       ({ tokens }) => ({ length: tokens.length, format: 0.5 }),
@@ -14,7 +14,7 @@ it("grades further parts beside its own; of one name the last counts", () => {
   const [prompt] = prompts("test", 1, 0);
   const text = `<answer>${prompt.problem.answer}<eos>`;
   const attempt = { tokens: tokenizer.encode(text), logps: new Float32Array(), stop: "eos" as const, text };
-  const parts = grading.grade(attempt, prompt);
+  const [parts] = await grading.grade([{ attempt, prompt }]);
   expect(parts).toEqual({
     correct: 1,
     format: 0.5,
@@ -22,5 +22,6 @@ it("grades further parts beside its own; of one name the last counts", () => {
     length: attempt.tokens.length,
     asked: prompt.problem.question.length,
   });
-  expect(arithmeticTask(settings).grading.grade(attempt, prompt)).toEqual({ correct: 1, format: 1, steps: null });
+  const own = await arithmeticTask(settings).grading.grade([{ attempt, prompt }]);
+  expect(own).toEqual([{ correct: 1, format: 1, steps: null }]);
 });

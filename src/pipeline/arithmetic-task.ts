@@ -4,7 +4,7 @@ import { arithmeticDemonstration, arithmeticPrompt, digitOrderOf } from "../prom
 import { MathTokenizer } from "../prompt/math-tokenizer.ts";
 import type { Problem } from "../records/problem.ts";
 import { arithmeticReward, extractAnswer } from "../reward/arithmetic.ts";
-import type { Reward } from "../reward/reward.ts";
+import { type Reward, scoreParts } from "../reward/reward.ts";
 import type { Grading } from "../rollout/attempts.ts";
 import type { TaskSettings } from "./recipe-task.ts";
 import type { Count, Task } from "./task.ts";
@@ -23,8 +23,7 @@ export function arithmeticGrading(tokenizer: MathTokenizer, rewards: readonly Re
   return {
     eosId: tokenizer.eosId,
     decode: (tokens) => tokenizer.decode(tokens),
-    grade: (attempt, { problem }) =>
-      Object.assign({}, arithmeticReward(attempt, problem), ...rewards.map((reward) => reward(attempt, problem))),
+    grade: (scored) => scoreParts([arithmeticReward, ...rewards], scored),
     extract: (attempt, { problem }) => extractAnswer(attempt.text, digitOrderOf(problem)),
   };
 }

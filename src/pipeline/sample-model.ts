@@ -2,7 +2,7 @@ import { problemFromText } from "../data/arithmetic.ts";
 import { arithmeticPrompt } from "../prompt/arithmetic-format.ts";
 import type { Attempt, RewardParts } from "../records/attempt.ts";
 import type { Prompt } from "../records/problem.ts";
-import { toAttempt } from "../rollout/attempts.ts";
+import { gradeAttempts, toAttempt } from "../rollout/attempts.ts";
 import { sampleAttempts } from "../rollout/rollout.ts";
 import type { SamplingOptions } from "../rollout/sampling.ts";
 import type { OpenModel } from "./open-model.ts";
@@ -46,11 +46,14 @@ export async function sampleModel(
     },
   );
   policy.stepScope.end();
-  return prompts.flatMap((prompt, p) =>
-    attempts[p].map((sampled) => {
-      const attempt = toAttempt(sampled, task.grading);
-      const parts = task.grading.grade(attempt, prompt);
-      return { prompt, attempt, parts, answer: task.grading.extract(attempt, prompt) };
-    }),
+  const scored = prompts.flatMap((prompt, p) =>
+    attempts[p].map((sampled) => ({ prompt, attempt: toAttempt(sampled, task.grading) })),
   );
+  const parts = await gradeAttempts(task.grading, scored);
+  return scored.map(({ prompt, attempt }, i) => ({
+    prompt,
+    attempt,
+    parts: parts[i],
+    answer: task.grading.extract(attempt, prompt),
+  }));
 }

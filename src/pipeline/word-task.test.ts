@@ -121,13 +121,14 @@ it("a text that stops completions is no part of what is graded", async () => {
   expect(task.sampling.stopStrings).toEqual(expect.arrayContaining(["Question:", "\n\n"]));
   const [prompt] = task.prompts("test", 2, 0);
   const gold = prompt.problem.answer;
-  const stopped = (text: string, stop: "stop" | "length" = "stop") => {
+  const stopped = async (text: string, stop: "stop" | "length" = "stop") => {
     const attempt = { tokens: [], logps: new Float32Array(), stop, text };
-    return [task.grading.extract(attempt, prompt), task.grading.grade(attempt, prompt).correct];
+    const [{ correct }] = await task.grading.grade([{ attempt, prompt }]);
+    return [task.grading.extract(attempt, prompt), correct];
   };
-  expect(stopped(`So.\n#### ${gold}Question: 5`)).toEqual([gold, 1]);
-  expect(stopped(`So.\n#### ${gold}\n\nAnd Question:`)).toEqual([gold, 1]);
-  expect(stopped(`So.\n#### ${gold}Question: 5\n`, "length")[1]).toBe(0);
+  expect(await stopped(`So.\n#### ${gold}Question: 5`)).toEqual([gold, 1]);
+  expect(await stopped(`So.\n#### ${gold}\n\nAnd Question:`)).toEqual([gold, 1]);
+  expect((await stopped(`So.\n#### ${gold}Question: 5\n`, "length"))[1]).toBe(0);
 });
 
 describe("a model's context", () => {

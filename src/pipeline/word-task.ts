@@ -132,7 +132,7 @@ function beforeStops(grading: Grading, stops: readonly string[]): Grading {
   };
   return {
     ...grading,
-    grade: (attempt, prompt) => grading.grade(cut(attempt), prompt),
+    grade: (scored) => grading.grade(scored.map(({ attempt, prompt }) => ({ attempt: cut(attempt), prompt }))),
     extract: (attempt, prompt) => grading.extract(cut(attempt), prompt),
   };
 }

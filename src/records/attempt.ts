@@ -18,6 +18,12 @@ export interface Attempt {
   expertIds?: Uint8Array | Uint16Array;
 }
 
+/** An attempt, and the prompt it answers. */
+export interface PromptedAttempt {
+  attempt: Attempt;
+  prompt: Prompt;
+}
+
 /** Named numbers for one attempt; null means not scored, never 0. */
 export type RewardParts = Record<string, number | null>;
 

@@ -1,9 +1,26 @@
 import { ConfigError } from "../base/errors.ts";
-import type { Attempt, RewardParts } from "../records/attempt.ts";
+import type { Attempt, PromptedAttempt, RewardParts } from "../records/attempt.ts";
 import type { Problem } from "../records/problem.ts";
 
 /** Scores one attempt at a problem in named parts; pure. */
-export type Reward = (attempt: Attempt, problem: Problem) => RewardParts;
+export type Reward = (attempt: Attempt, problem: Problem) => RewardParts | Promise<RewardParts>;
+
+/** A `Reward` that has its parts at once. */
+export type SyncReward = (attempt: Attempt, problem: Problem) => RewardParts;
+
+/**
+ * The parts of every attempt under all rewards, in order; of parts with one name the last counts. Rewards that return
+ * promises run side by side; the others cost no promise.
+ */
+export async function scoreParts(
+  rewards: readonly Reward[],
+  scored: readonly PromptedAttempt[],
+): Promise<RewardParts[]> {
+  const found = scored.map(({ attempt, prompt }) => rewards.map((reward) => reward(attempt, prompt.problem)));
+  const pending = found.some((row) => row.some((parts) => parts instanceof Promise));
+  const settled = pending ? await Promise.all(found.map((row) => Promise.all(row))) : found;
+  return settled.map((row) => Object.assign({}, ...row));
+}
 
 /**
  * The weighted sum Σ weights[name] · parts[name]. A part without a weight, and one that is null, adds nothing.

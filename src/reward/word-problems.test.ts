@@ -110,7 +110,7 @@ describe("gradeWordProblem", () => {
   });
 });
 
-test("wordGrading reads ids without the end token and adds other rewards", () => {
+test("wordGrading reads ids without the end token and adds other rewards", async () => {
   const tokenizer = Object.assign(new MathTokenizer(), { stopIds: [52] });
   const length = () => ({ length: -1 });
   const grading = wordGrading(tokenizer, boxed, [length]);
@@ -120,14 +120,12 @@ test("wordGrading reads ids without the end token and adds other rewards", () =>
   expect(grading.decode([1, tokenizer.eosId, 2])).toBe("1<eos>2");
   expect(grading.decode([])).toBe("");
   const prompt = { problem, tokens: [] };
-  expect(grading.grade(attempt("\\boxed{1080}"), prompt)).toEqual({
-    correct: 1,
-    format: 1,
-    flexible: 1,
-    steps: null,
-    setup: 0,
-    length: -1,
-  });
+  const scored = ["\\boxed{1080}", "\\boxed{7}"].map((text) => ({ attempt: attempt(text), prompt }));
+  const rest = { format: 1, steps: null, setup: 0, length: -1 };
+  expect(await grading.grade(scored)).toEqual([
+    { correct: 1, flexible: 1, ...rest },
+    { correct: 0, flexible: 0, ...rest },
+  ]);
   expect(grading.extract(attempt("\\boxed{7}"))).toBe("7");
   expect(grading.extract(attempt("7"))).toBeNull();
   expect(wordReward(hash)(attempt("#### 1080", "length"), problem).correct).toBe(0);

@@ -1,12 +1,12 @@
 import { equals } from "../data/rational.ts";
 import type { AnswerFormat } from "../prompt/answer-format.ts";
 import type { TextTokenizer } from "../prompt/text-tokenizer.ts";
-import type { Attempt, RewardParts, StopReason } from "../records/attempt.ts";
-import type { Problem, Prompt } from "../records/problem.ts";
+import type { Attempt, PromptedAttempt, RewardParts, StopReason } from "../records/attempt.ts";
+import type { Problem } from "../records/problem.ts";
 import { compareAnswers } from "./answer-equivalence.ts";
 import { countEquations } from "./equations.ts";
 import { lastNumber, readNumber } from "./number-text.ts";
-import type { Reward } from "./reward.ts";
+import { type Reward, type SyncReward, scoreParts } from "./reward.ts";
 
 /** The parts an attempt at a word problem is graded in. */
 export interface WordParts extends RewardParts {
@@ -61,7 +61,7 @@ export function gradeWordProblem(
 }
 
 /** The `Reward` of word problems in one format. */
-export function wordReward(format: AnswerFormat): Reward {
+export function wordReward(format: AnswerFormat): SyncReward {
   return ({ text, stop }, problem) => gradeWordProblem(text, problem, format, stop);
 }
 
@@ -82,8 +82,7 @@ export function wordGrading(
     eosId: tokenizer.eosId,
     decode: (tokens: readonly number[]) =>
       tokenizer.decode(tokens.length > 0 && ends.has(tokens[tokens.length - 1]) ? tokens.slice(0, -1) : tokens),
-    grade: (attempt: Attempt, { problem }: Prompt): RewardParts =>
-      Object.assign({}, ...all.map((reward) => reward(attempt, problem))),
+    grade: (scored: readonly PromptedAttempt[]) => scoreParts(all, scored),
     extract: ({ text, stop }: Attempt) => format.extract(settledText(text, format, stop))?.answer ?? null,
   };
 }

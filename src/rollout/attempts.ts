@@ -1,4 +1,5 @@
-import type { Attempt } from "../records/attempt.ts";
+import { ConfigError } from "../base/errors.ts";
+import type { Attempt, PromptedAttempt, RewardParts } from "../records/attempt.ts";
 import type { Prompt } from "../records/problem.ts";
 import type { SampledAttempt } from "./generation.ts";
 
@@ -7,10 +8,30 @@ export interface Grading {
   /** The token, or tokens, that end a completion. */
   eosId: number | readonly number[];
   decode(tokens: readonly number[]): string;
-  /** Named reward parts; `correct` (0 or 1) and `format` (0 or 1) are always among them. */
-  grade(attempt: Attempt, prompt: Prompt): Record<string, number | null>;
+  /**
+   * Named reward parts of every attempt, in order; `correct` and `format` (0 or 1, null where it cannot be said) are always
+   * among them. Asked once for a whole batch, so that what grades slowly can do so side by side.
+   */
+  grade(scored: readonly PromptedAttempt[]): Promise<RewardParts[]>;
   /** The answer that was found in the attempt, or null. */
   extract(attempt: Attempt, prompt: Prompt): string | null;
+}
+
+/**
+ * The parts of every attempt, in order.
+ *
+ * @throws ConfigError when the grading returns another number of them
+ */
+export async function gradeAttempts(
+  grading: Pick<Grading, "grade">,
+  scored: readonly PromptedAttempt[],
+): Promise<RewardParts[]> {
+  const parts = await grading.grade(scored);
+  if (parts.length !== scored.length)
+    throw new ConfigError(
+      `grading: expected the parts of ${scored.length} attempts, got ${parts.length}; return one for each, in order`,
+    );
+  return parts;
 }
 
 /** A sampled completion with its text. */

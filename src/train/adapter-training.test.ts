@@ -6,6 +6,7 @@ import { attachLora } from "../model/lora.ts";
 import { packSequences } from "../model/packed-batch.ts";
 import { createPolicy, freezePolicy, type Policy, scoreBatch } from "../model/policy.ts";
 import type { Demonstration } from "../records/problem.ts";
+import type { Grading } from "../rollout/attempts.ts";
 import { AdamW } from "../update/adamw.ts";
 import { trainGrpo } from "./grpo.ts";
 import type { StepReport } from "./hooks.ts";
@@ -46,10 +47,10 @@ const supervise = (run: Run, { totalSteps = 3, microBatchTokens = 8192 } = {}) =
   );
 
 /** Rewards completions by their length. */
-const lengthGrading = {
+const lengthGrading: Grading = {
   eosId: 0,
-  decode: (tokens: readonly number[]) => tokens.join(" "),
-  grade: ({ tokens }: { tokens: readonly number[] }) => ({ correct: tokens.length % 3 }),
+  decode: (tokens) => tokens.join(" "),
+  grade: async (scored) => scored.map(({ attempt }) => ({ correct: attempt.tokens.length % 3 })),
   extract: () => null,
 };
 

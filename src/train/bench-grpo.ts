@@ -102,7 +102,8 @@ async function timeSteps(
     eosId: 1,
     decode: () => "",
     extract: () => null,
-    grade: ({ tokens }) => ({ correct: (tokens.reduce((sum, id) => sum + id, 0) % 7) / 7 }),
+    grade: async (scored) =>
+      scored.map(({ attempt }) => ({ correct: (attempt.tokens.reduce((sum, id) => sum + id, 0) % 7) / 7 })),
   };
   const training: GrpoTrainingOptions = {
     schedule: { learningRate, warmupSteps: 0, totalSteps: steps + 1, decay: "linear", finalShare: 0 },

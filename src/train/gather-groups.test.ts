@@ -25,7 +25,8 @@ function gradedBy(values: Record<string, number>): Grading {
   return {
     eosId: 0,
     decode: (tokens) => tokens.join(" "),
-    grade: (_, { problem }) => ({ correct: count++ % 2 === 0 ? (values[problem.id] ?? 0) : 0 }),
+    grade: async (scored) =>
+      scored.map(({ prompt }) => ({ correct: count++ % 2 === 0 ? (values[prompt.problem.id] ?? 0) : 0 })),
     extract: () => null,
   };
 }

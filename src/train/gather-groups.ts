@@ -5,7 +5,7 @@ import { createTextStream } from "../prompt/tokenizer-text-stream.ts";
 import type { ScoredGroup } from "../records/attempt.ts";
 import type { Prompt } from "../records/problem.ts";
 import { weighReward } from "../reward/reward.ts";
-import { type Grading, toAttempt } from "../rollout/attempts.ts";
+import { type Grading, gradeAttempts, toAttempt } from "../rollout/attempts.ts";
 import { type Rollout, sampleAttempts } from "../rollout/rollout.ts";
 import type { EpochOrder } from "./epoch-order.ts";
 import type { CompleteGrpoOptions } from "./grpo-options.ts";
@@ -66,7 +66,7 @@ export async function gatherGroups(
     );
     if (!adoptable) policy.stepScope.end();
     const sampled = clock();
-    const groups = scoreGroups(chosen, rollout, grading, options);
+    const groups = await scoreGroups(chosen, rollout, grading, options);
     scoreSeconds += clock() - sampled;
     return { rollout, groups };
   };
@@ -94,15 +94,22 @@ export async function gatherGroups(
 const hasAdvantage = ({ advantages }: ScoredGroup) => advantages.some((advantage) => advantage !== 0);
 
 /** Grades every attempt, weighs its parts into a reward, and sets each reward against its group. */
-function scoreGroups(
+async function scoreGroups(
   prompts: readonly Prompt[],
   rollout: Rollout,
   grading: Grading,
   options: CompleteGrpoOptions,
-): ScoredGroup[] {
+): Promise<ScoredGroup[]> {
+  const scored = prompts.flatMap((prompt, p) =>
+    rollout.attempts[p].map((sampled) => ({ prompt, attempt: toAttempt(sampled, grading) })),
+  );
+  const allParts = await gradeAttempts(grading, scored);
+  let first = 0;
   const graded = prompts.map((prompt, p) => {
-    const attempts = rollout.attempts[p].map((sampled) => toAttempt(sampled, grading));
-    const parts = attempts.map((attempt) => grading.grade(attempt, prompt));
+    const last = first + rollout.attempts[p].length;
+    const attempts = scored.slice(first, last).map(({ attempt }) => attempt);
+    const parts = allParts.slice(first, last);
+    first = last;
     return { prompt, attempts, parts, rewards: parts.map((named) => weighReward(named, options.rewardWeights)) };
   });
   return withAdvantages(graded, options);

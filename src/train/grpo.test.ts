@@ -25,7 +25,8 @@ const prompts = [prompt("a", [1, 2, 3]), prompt("b", [4, 1]), prompt("c", [5]), 
 const gradedBy = (correct: (attempt: Attempt, prompt: Prompt) => number): Grading => ({
   eosId: 0,
   decode: (tokens) => tokens.join(" "),
-  grade: (attempt, one) => ({ correct: correct(attempt, one), length: attempt.tokens.length }),
+  grade: async (scored) =>
+    scored.map(({ attempt, prompt: one }) => ({ correct: correct(attempt, one), length: attempt.tokens.length })),
   extract: () => null,
 });
 const firstIsThree = gradedBy(({ tokens }) => (tokens[0] === 3 ? 1 : 0));

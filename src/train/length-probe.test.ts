@@ -20,9 +20,9 @@ function watchedGrading() {
   const grading: Grading = {
     eosId: 0,
     decode: (tokens) => tokens.join(" "),
-    grade: (attempt) => {
-      seen.push(attempt);
-      return { correct: attempt.tokens.length === 1 ? 1 : 0 };
+    grade: async (scored) => {
+      seen.push(...scored.map(({ attempt }) => attempt));
+      return scored.map(({ attempt }) => ({ correct: attempt.tokens.length === 1 ? 1 : 0 }));
     },
     extract: () => null,
   };

@@ -2,7 +2,7 @@ import { mean } from "../base/statistics.ts";
 import type { Policy } from "../model/policy.ts";
 import { createTextStream } from "../prompt/tokenizer-text-stream.ts";
 import type { Prompt } from "../records/problem.ts";
-import { type Grading, toAttempt } from "../rollout/attempts.ts";
+import { type Grading, gradeAttempts, toAttempt } from "../rollout/attempts.ts";
 import { sampleAttempts } from "../rollout/rollout.ts";
 import type { SamplingOptions } from "../rollout/sampling.ts";
 
@@ -43,7 +43,11 @@ export async function probeLengths(
   policy.stepScope.end();
   const attempts = rollout.attempts.map(([sampled]) => toAttempt(sampled, grading));
   const ended = attempts.filter(({ stop }) => stop !== "length");
-  const correct = attempts.filter((attempt, p) => grading.grade(attempt, prompts[p]).correct === 1);
+  const parts = await gradeAttempts(
+    grading,
+    attempts.map((attempt, p) => ({ attempt, prompt: prompts[p] })),
+  );
+  const correct = parts.filter((named) => named.correct === 1);
   return {
     attempts: attempts.length,
     cutShare: 1 - ended.length / attempts.length,

@@ -7,6 +7,7 @@ import { FrozenWeights } from "../model/frozen-weights.ts";
 import { attachLora } from "../model/lora.ts";
 import { closePolicy, createPolicy, freezePolicy, frozenPolicy, type Policy } from "../model/policy.ts";
 import type { Demonstration, Prompt } from "../records/problem.ts";
+import type { Grading } from "../rollout/attempts.ts";
 import { AdamW } from "../update/adamw.ts";
 import type { FrozenArray, ModelPlan } from "./counted-policy.ts";
 import { trainGrpo } from "./grpo.ts";
@@ -81,7 +82,12 @@ async function measure(model: ModelPlan, training: TrainingPlan) {
   if (training.kind === "supervised") await trainSupervised(run, training.demonstrations, training.options, stop);
   else {
     const reference = freezePolicy(policy);
-    const grading = { eosId: 0, decode: () => "", grade: () => ({ correct: 0 }), extract: () => null };
+    const grading: Grading = {
+      eosId: 0,
+      decode: () => "",
+      grade: async (scored) => scored.map(() => ({ correct: 0 })),
+      extract: () => null,
+    };
     await trainGrpo({ ...run, reference }, training.prompts, grading, training.options, stop);
     closePolicy(reference);
   }

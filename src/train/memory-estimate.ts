@@ -68,7 +68,12 @@ function stageMemory(held: HeldBytes): StageMemory {
 }
 
 /** Ends nothing: attempts grow to their longest. */
-const endless: Grading = { eosId: [], decode: () => "", grade: () => ({ correct: 0 }), extract: () => null };
+const endless: Grading = {
+  eosId: [],
+  decode: () => "",
+  grade: async (scored) => scored.map(() => ({ correct: 0 })),
+  extract: () => null,
+};
 
 async function runHeaviestStep(
   device: CountingDevice,
