@@ -74,7 +74,7 @@ export async function runTrainingStage(
     loadOptimizer(start.checkpoint, optimizer, policy, progress);
   } else emit({ type: "stage-start", time: Date.now(), stage: stage.name, kind: stage.kind, totalSteps: stage.steps });
 
-  const watch = new TrainingWatch();
+  const watch = new TrainingWatch(stage, trainedRouter(store, policy));
   const secondsBefore = progress.seconds;
   const began = performance.now();
   let status: StageOutcome["status"] = "done";
@@ -112,8 +112,7 @@ export async function runTrainingStage(
     saved.followedBy(report);
     outcomes.push(stage.kind === "rl" ? report.metrics.reward : -report.metrics.loss);
     record(context, stage.name, report, progress);
-    const warnings = stage.kind === "rl" ? watch.warningsAfter(stage, progress.step, report.metrics) : [];
-    for (const message of warnings)
+    for (const message of watch.warningsAfter(progress.step, report.metrics, report.experts))
       emit({ type: "warning", time: Date.now(), stage: stage.name, step: progress.step, message });
     const stopping = context.stopRequested() && progress.step < stage.steps;
     if (stopping || validating() || due(progress.step, recipe.checkpoints.every, stage.steps)) await save();
@@ -145,6 +144,13 @@ export async function runTrainingStage(
     policy.pieceScope.close();
   }
   return { status, seconds: progress.seconds, steps: progress.step };
+}
+
+/** Experts each token uses, where routers are trained; null elsewhere. */
+function trainedRouter(store: ModelStore, { config }: Policy): { activeExperts: number } | null {
+  const { lora, frozenRouters } = store.plan();
+  const trained = lora ? lora.router : !frozenRouters;
+  return config.experts > 0 && trained ? { activeExperts: config.activeExperts } : null;
 }
 
 /** Steps at whose gradients what is trained is looked at: the first ones, then now and again. */

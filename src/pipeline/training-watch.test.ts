@@ -17,9 +17,9 @@ const rl = stage("rl") as RlStage;
 
 /** Steps after which there was a warning, with its text. */
 function warnings(steps: Record<string, number>[]): [number, string][] {
-  const watch = new TrainingWatch();
+  const watch = new TrainingWatch(rl, null);
   return steps.flatMap((metrics, i) =>
-    watch.warningsAfter(rl, i + 1, metrics).map((text): [number, string] => [i + 1, text]),
+    watch.warningsAfter(i + 1, metrics).map((text): [number, string] => [i + 1, text]),
   );
 }
 

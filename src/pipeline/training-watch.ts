@@ -1,15 +1,43 @@
+import type { ExpertUse } from "../records/events.ts";
 import type { LengthProbe } from "../train/length-probe.ts";
-import type { RlStage, Stage } from "./recipe.ts";
+import type { Stage } from "./recipe.ts";
+import {
+  entropyCollapse,
+  entropyExplosion,
+  expertTakesMost,
+  expertTakesNone,
+  graderFailures,
+  klRunaway,
+  mostAttemptsCut,
+  noSpread,
+  rewardWithoutCorrectness,
+  type Symptom,
+} from "./symptoms.ts";
 
-/** Steps at the start of a stage whose attempts are looked at for being cut. */
-const firstSteps = 3;
-/** Steps without any spread after which nothing is being learned. */
-const idleSteps = 10;
-
-/** Looks for the ways in which reinforcement quietly learns nothing; one per stage. */
+/**
+ * Looks for the ways in which training quietly goes wrong, in the metrics of each step, and says each once; one per stage.
+ */
 export class TrainingWatch {
-  #cut = 0;
-  #idle = 0;
+  #symptoms: readonly Symptom[];
+
+  /** @param router experts each token uses, where routers are trained; null: they are frozen, or there are none */
+  constructor(stage: Exclude<Stage, { kind: "eval" }>, router: { activeExperts: number } | null) {
+    const attempts = "group" in stage ? stage.promptsPerStep * stage.group : 0;
+    this.#symptoms = [
+      ...(router ? [expertTakesMost(router), expertTakesNone()] : []),
+      ...(stage.kind !== "rl"
+        ? []
+        : [
+            mostAttemptsCut(),
+            noSpread(stage),
+            entropyCollapse(),
+            entropyExplosion(),
+            klRunaway(stage),
+            rewardWithoutCorrectness(),
+            graderFailures({ attempts }),
+          ]),
+    ];
+  }
 
   /**
    * What to warn of after a step; usually nothing.
@@ -17,19 +45,13 @@ export class TrainingWatch {
    * @param step steps of the stage that are done, from 1
    * @param metrics of this step, under TRL's names
    */
-  warningsAfter(stage: RlStage, step: number, metrics: Readonly<Record<string, number>>): string[] {
+  warningsAfter(step: number, metrics: Readonly<Record<string, number>>, experts: readonly ExpertUse[] = []): string[] {
     const warnings: string[] = [];
-    if (step <= firstSteps && metrics["completions/clipped_ratio"] > 0.5 && ++this.#cut === firstSteps)
-      warnings.push(
-        "most attempts are cut off at the length limit and so are wrong; raise task.maxNewTokens, or start from a model " +
-          "that has learned to end its answers",
-      );
-    this.#idle = metrics.frac_reward_zero_std === 1 ? this.#idle + 1 : 0;
-    if (this.#idle === idleSteps)
-      warnings.push(
-        `in ${idleSteps} steps no group had both better and worse attempts, so nothing was learned; start from a better ` +
-          `model, pose easier problems, or raise group (now ${stage.group}) or temperature (now ${stage.temperature})`,
-      );
+    this.#symptoms = this.#symptoms.filter((symptom) => {
+      const text = symptom({ step, metrics, experts });
+      if (text !== null) warnings.push(text);
+      return text === null;
+    });
     return warnings;
   }
 }
