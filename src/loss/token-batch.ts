@@ -7,12 +7,17 @@ export interface TokenBatch {
   logps: ArrayLike<number>;
   /** Entropy of the policy's distribution, nats. */
   entropies: ArrayLike<number>;
-  /** Log-probability when the token was sampled. */
+  /** Log-probability before the first update on these tokens: when they were sampled, or as the trainer found it then. */
   oldLogps: ArrayLike<number>;
   /** Log-probability under the frozen reference; null when no loss term needs it. */
   refLogps: ArrayLike<number> | null;
   /** What each token is weighed by. */
   advantages: ArrayLike<number>;
+  /**
+   * What the algorithm's own term of each token is multiplied by, held constant: 0 leaves a token out, an importance ratio
+   * corrects for another sampler. KL and entropy terms are not. Left out: 1.
+   */
+  factors?: ArrayLike<number>;
   /** Attempt a's tokens are starts[a] … starts[a+1]−1. */
   starts: ArrayLike<number>;
 }
@@ -28,10 +33,14 @@ export interface LossResult {
   sums: Record<string, number>;
 }
 
-/** Sizes of the whole optimizer step, known before its first micro-batch runs: the normalizer of the loss. */
+/** What holds for the whole optimizer step and is known before its first micro-batch runs: the normalizer of the loss. */
 export interface LossNormalizer {
   attempts: number;
   tokens: number;
+  /** Tokens that a completion may have at most; `dr_grpo` divides by it. */
+  maxLength?: number;
+  /** Takes the place of a loss's own `beta`, where the weight of KL changes from step to step. */
+  klCoefficient?: number;
 }
 
 /**
