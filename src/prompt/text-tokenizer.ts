@@ -35,6 +35,13 @@ export interface ChatEncoding extends ChatRendering {
   specialTokensInContent?: SpecialTokenReading;
 }
 
+/** Messages as a template wrote them, to be encoded whole or from a place on. */
+export interface WrittenChat {
+  readonly text: string;
+  /** The ids of what stands from a character on, as if nothing stood before it; nothing of the messages' is a special token. */
+  encodeFrom(place: number): number[];
+}
+
 /** The tokenizer of a language model, with its chat template. */
 export interface TextTokenizer extends Tokenizer {
   /** Ids that end a completion: `eosId`, and those that generation_config.json or the GGUF file adds. */
@@ -70,6 +77,8 @@ export interface TextTokenizer extends Tokenizer {
    * `<think>`, are always read, as a model's own turns need.
    */
   encodeChat(messages: readonly ChatMessage[], options: ChatEncoding): number[];
+  /** `encodeChat` in two parts: what it reads, and the ids of the end of it. */
+  writeChat(messages: readonly ChatMessage[], options: ChatRendering): WrittenChat;
 }
 
 /** A tokenizer described in the words of tokenizer.json, wherever it was read from. */
@@ -184,9 +193,17 @@ export class PipelineTokenizer implements TextTokenizer {
 
   encodeChat(messages: readonly ChatMessage[], options: ChatEncoding): number[] {
     if (options.specialTokensInContent === "parse") return this.encode(this.renderChat(messages, options));
+    return this.writeChat(messages, options).encodeFrom(0);
+  }
+
+  writeChat(messages: readonly ChatMessage[], options: ChatRendering): WrittenChat {
     const guard = guardContents(messages, this.specialTexts);
     const { text, isGuarded } = guard.read(this.renderChat(guard.messages, options));
-    return this.pipeline.encode(text, { accepts: (begin, end) => !isGuarded(begin, end) });
+    return {
+      text,
+      encodeFrom: (place) =>
+        this.pipeline.encode(text.slice(place), { accepts: (begin, end) => !isGuarded(place + begin, place + end) }),
+    };
   }
 
   private template(given: string | undefined): ChatTemplate {

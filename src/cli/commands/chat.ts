@@ -1,6 +1,7 @@
 import { Command } from "commander";
 import { ConfigError } from "../../base/errors.ts";
 import type { TextModel } from "../../pipeline/text-model.ts";
+import { ChatHistory } from "../../prompt/chat-history.ts";
 import { type ChatMessage, createTextStream, type TextTokenizer } from "../../prompt/text-tokenizer.ts";
 import { Conversation, streamCompletion } from "../../rollout/stream.ts";
 import { askLines } from "../ask-lines.ts";
@@ -58,11 +59,10 @@ export function chatCommand(): Command {
 }
 
 /** Answers `--message`, or all that the user says; returns the conversation since it last began. */
-async function talk({ policy, tokenizer }: TextModel, flags: Flags, output: Output): Promise<ChatMessage[]> {
+async function talk({ policy, tokenizer }: TextModel, flags: Flags, output: Output): Promise<readonly ChatMessage[]> {
   const results = output.json ? process.stderr : process.stdout;
-  const opening: ChatMessage[] = flags.system === undefined ? [] : [{ role: "system", content: flags.system }];
+  const history = new ChatHistory(tokenizer, flags);
   const conversation = new Conversation(policy);
-  let messages = [...opening];
   let turns = 0;
 
   /** Longest answer that still fits behind a prompt. */
@@ -75,8 +75,8 @@ async function talk({ policy, tokenizer }: TextModel, flags: Flags, output: Outp
   };
 
   const answer = async (content: string, stopped: () => boolean) => {
-    messages.push({ role: "user", content });
-    const prompt = tokenizer.encodeChat(messages, { addGenerationPrompt: true, template: flags.template });
+    const prompt = history.ask(content);
+    const tokens: number[] = [];
     let text = "";
     const stream = streamCompletion(policy, prompt, {
       ...samplingOptions({ ...flags, maxNewTokens: roomAfter(prompt) }),
@@ -86,32 +86,33 @@ async function talk({ policy, tokenizer }: TextModel, flags: Flags, output: Outp
       stream: turns++,
       conversation,
     });
-    for await (const token of stream) {
-      text += token.text;
-      results.write(token.text);
+    for await (const drawn of stream) {
+      tokens.push(drawn.token);
+      text += drawn.text;
+      results.write(drawn.text);
       if (stopped()) break;
     }
     results.write("\n");
-    messages.push({ role: "assistant", content: text });
+    history.answer(tokens, text);
   };
 
   try {
     if (flags.message !== undefined) {
       await answer(flags.message, () => false);
-      return messages;
+      return history.messages;
     }
     const lines = askLines("> ");
     for (;;) {
       const asked = await lines.next();
       if (asked.kind === "interrupted") process.exitCode = exitCodes.stopped;
-      if (asked.kind !== "line" || asked.text === "/exit") return messages;
-      if (asked.text === "/clear") messages = [...opening];
+      if (asked.kind !== "line" || asked.text === "/exit") return history.messages;
+      if (asked.text === "/clear") history.clear();
       else if (asked.text !== "" && !process.stdin.isTTY) await answer(asked.text, () => false);
       else if (asked.text !== "")
         await stoppable(answer, asked.text).catch((error: unknown) => {
           // A conversation that has grown too long is no reason to lose it.
           if (!(error instanceof ConfigError)) throw error;
-          messages.pop();
+          history.retract();
           output.say(`error: ${error.message}`);
         });
     }
