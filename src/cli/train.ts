@@ -1,5 +1,6 @@
 import { existsSync } from "node:fs";
 import { join } from "node:path";
+import { isCounted } from "../pipeline/attempt-record.ts";
 import type { Recipe } from "../pipeline/recipe.ts";
 import { evaluationsOf, type RunResult, reportRun } from "../pipeline/run-recipe.ts";
 import { startTraining } from "../pipeline/training-thread.ts";
@@ -113,6 +114,7 @@ export function commandToTry(task: Recipe["task"], run: string, question: string
 function problemToTry(run: string): string | null {
   let chosen: AttemptRecord | null = null;
   for (const sample of readSamples(run)) {
+    if (!isCounted(sample)) continue;
     const better = chosen === null || chosen.stage !== sample.stage || (!chosen.reward && sample.reward);
     if (better) chosen = sample;
   }

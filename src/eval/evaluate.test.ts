@@ -42,6 +42,46 @@ it("grades one attempt at each problem, in the order of the problems", async () 
   expect(done).toEqual([...done].sort((a, b) => a - b));
 });
 
+it("draws further attempts beside the greedy one, for pass@k and maj@k", async () => {
+  const done: [number, number][] = [];
+  const samples = { attempts: 4, temperature: 1, topP: 1 };
+  const options = { name: "held out", sampling: { ...sampling, temperature: 0 }, seed: 4 };
+  const alone = await evaluate(policy, prompts, grading, options);
+  const both = await evaluate(policy, prompts, grading, { ...options, samples }, (...at) => void done.push(at));
+  expect(both.attempts).toEqual(alone.attempts);
+  expect([alone.samples, alone.summary.sampled]).toEqual([[], undefined]);
+  expect(both.samples.map((list) => list.length)).toEqual(Array(30).fill(4));
+  const right = both.samples.map((list) => list.filter(({ parts }) => parts.correct === 1).length);
+  const { passAt, majority, attempts, meanLength } = both.summary.sampled!;
+  expect([attempts, passAt.map(({ k }) => k)]).toEqual([4, [1, 2, 4]]);
+  expect(passAt[0].value).toBeCloseTo(right.reduce((a, b) => a + b) / 120, 12);
+  expect(passAt[2].value).toBeCloseTo(right.filter((count) => count > 0).length / 30, 12);
+  // Of 1 to 3 tokens, odd ones are right: 1 and 3 are one kind of right answer, and 2 the one wrong answer.
+  const won = right.map((count) => (count > 2 ? 1 : count === 2 ? 0.5 : 0) as number);
+  expect(majority.value).toBeCloseTo(won.reduce((a, b) => a + b) / 30, 12);
+  expect(meanLength).toBeCloseTo(
+    both.samples.flat().reduce((sum, one) => sum + one.attempt.tokens.length, 0) / 120,
+    12,
+  );
+  expect(done.at(-1)).toEqual([150, 150]);
+  expect(done[0][1]).toBe(150);
+});
+
+it("says what attempts came to", async () => {
+  const options = { name: "held out", sampling, seed: 4 };
+  const { summary, attempts } = await evaluate(policy, prompts, grading, options);
+  const { outcomes, truncatedShare, flexibleAccuracy, breakdown, parts } = summary;
+  const cut = attempts.filter(({ attempt }) => attempt.stop === "length");
+  expect(truncatedShare).toBeCloseTo(cut.length / 30, 12);
+  expect(outcomes).toMatchObject({
+    correct: Math.round(summary.accuracy * 30),
+    truncated: cut.filter(({ parts: { correct } }) => correct === 0).length,
+    ungradable: 0,
+  });
+  expect(parts).toEqual({ correct: summary.accuracy, format: summary.formatAccuracy });
+  expect([flexibleAccuracy, breakdown]).toEqual([undefined, undefined]);
+});
+
 it("ends when its observer says so, and measures nothing where there is nothing", async () => {
   const options = { name: "held out", sampling, seed: 4 };
   const stop = (done: number) => {

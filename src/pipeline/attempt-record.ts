@@ -1,4 +1,5 @@
-import type { EvaluatedAttempt } from "../eval/evaluate.ts";
+import type { EvaluatedAttempt, Evaluation } from "../eval/evaluate.ts";
+import { outcomeOf } from "../eval/outcome.ts";
 import type { AttemptRecord } from "../records/events.ts";
 
 /**
@@ -27,5 +28,22 @@ export function attemptRecord(
 }
 
 /** `attemptRecord` of a measurement: its reward is correctness alone, 1 or 0, whatever training rewarded. */
-export const measuredRecord = (at: { stage: string; step: number }, one: EvaluatedAttempt): AttemptRecord =>
-  attemptRecord(at, one, { reward: one.parts.correct ?? 0, advantage: null });
+export const measuredRecord = (at: { stage: string; step: number }, one: EvaluatedAttempt): AttemptRecord => ({
+  ...attemptRecord(at, one, { reward: one.parts.correct ?? 0, advantage: null }),
+  outcome: outcomeOf({ parts: one.parts, stop: one.attempt.stop }),
+  ...(one.rule !== undefined && { rule: one.rule }),
+});
+
+/** Every attempt of an evaluation, problem by problem: the greedy one, then those drawn at random, numbered from 1. */
+export function evaluationRecords(
+  at: { stage: string; step: number },
+  { attempts, samples }: Pick<Evaluation, "attempts" | "samples">,
+): AttemptRecord[] {
+  return attempts.flatMap((one, p) => [
+    measuredRecord(at, one),
+    ...(samples[p] ?? []).map((further, i) => ({ ...measuredRecord(at, further), sample: i + 1 })),
+  ]);
+}
+
+/** Whether a record is of the one attempt that accuracy counts. */
+export const isCounted = ({ sample }: AttemptRecord): boolean => sample === undefined;

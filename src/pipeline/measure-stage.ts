@@ -1,12 +1,14 @@
-import { evaluate } from "../eval/evaluate.ts";
+import { type EvaluateOptions, type Evaluation, evaluate, evaluationAttempts } from "../eval/evaluate.ts";
 import { greedy } from "../rollout/sampling.ts";
 import { readSamples } from "../runs/run-reader.ts";
-import { measuredRecord } from "./attempt-record.ts";
+import { evaluationRecords } from "./attempt-record.ts";
 import { compareWithBefore } from "./compare-stages.ts";
+import type { Recipe } from "./recipe.ts";
 import { measuredPrompts, type PlannedStage } from "./stage-plan.ts";
 import type { StageContext } from "./stage-runner.ts";
+import type { Task } from "./task.ts";
 
-/** How far the measuring of a stage is, in problems. */
+/** How far the measuring of a stage is, in attempts. */
 export interface EvaluationProgress {
   stage: string;
   done: number;
@@ -23,28 +25,42 @@ export async function measureStage(
   outcome: { seconds: number; steps: number },
   onEvaluation: (at: EvaluationProgress) => void,
 ): Promise<boolean> {
-  const { seed } = recipe.evaluation;
   const prompts = measuredPrompts(recipe, task);
-  const options = { name: stage.name, sampling: { ...task.sampling, ...greedy(task.maxNewTokens) }, seed };
-  const advance = (done: number) => {
-    onEvaluation({ stage: stage.name, done, total: prompts.length });
-    if (done < prompts.length && stopRequested()) throw new MeasuringStopped();
+  const options = evaluateOptions(stage.name, recipe.evaluation, task);
+  const advance = (done: number, total: number) => {
+    onEvaluation({ stage: stage.name, done, total });
+    if (done < total && stopRequested()) throw new MeasuringStopped();
   };
-  let measured: Awaited<ReturnType<typeof evaluate>>;
+  let measured: Evaluation;
   try {
-    advance(0);
+    advance(0, evaluationAttempts(prompts.length, options));
     measured = await evaluate(policy, prompts, task.grading, options, advance);
   } catch (error) {
     if (error instanceof MeasuringStopped) return false;
     throw error;
   }
-  const { summary, attempts } = measured;
+  const { summary } = measured;
   const at = { stage: stage.name, step: outcome.steps };
-  const records = attempts.map((one) => measuredRecord(at, one));
+  const records = evaluationRecords(at, measured);
   writer.flush();
   const paired = compareWithBefore(readSamples(writer.dir), records);
   writer.appendSamples(at, records);
   const result = { ...summary, seconds: outcome.seconds + summary.seconds, ...(paired && { paired }) };
   emit({ type: "evaluation", time: Date.now(), ...at, result });
   return true;
+}
+
+/** How problems of a task are measured: greedily, and as a recipe's `evaluation` says. */
+export function evaluateOptions(
+  name: string,
+  { seed, k, temperature, topP, fewShot }: Recipe["evaluation"],
+  task: Pick<Task, "sampling" | "maxNewTokens">,
+): EvaluateOptions {
+  return {
+    name,
+    seed,
+    sampling: { ...task.sampling, ...greedy(task.maxNewTokens) },
+    samples: { attempts: k, temperature, topP },
+    fewShot,
+  };
 }

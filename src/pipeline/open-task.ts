@@ -34,7 +34,7 @@ export async function openTask(
   recipe: Recipe,
   { commit = null, onDownload }: { commit?: string | null; onDownload?: HubOptions["onProgress"] } = {},
 ): Promise<OpenTask> {
-  const { task, model, seed, validation } = recipe;
+  const { task, model, seed, validation, evaluation } = recipe;
   if (task.kind !== "words")
     return { task: arithmeticTask(task), store: arithmeticModel(recipe), commit: null, data: null, remarks: [] };
   // A recipe in words without a model was refused.
@@ -46,7 +46,7 @@ export async function openTask(
   const problems = await readWordProblems(task, { seed, validation: validation.problems, hub });
   const store = publishedModel(recipe, resolved, tokenizer);
   return {
-    task: wordTask(task, tokenizer, problems),
+    task: wordTask(task, tokenizer, problems, evaluation),
     store,
     commit: resolved.commit,
     data: dataIdentity([problems.train, problems.validation, problems.test]),

@@ -54,6 +54,7 @@ export function checkRewards(weights: Readonly<Record<string, number>>, context:
 interface StagedRecipe {
   model?: Partial<Record<"from" | "lora" | "weights" | "trainRouter" | "context", unknown>> | null;
   task?: { kind?: unknown } | null;
+  evaluation?: { fewShot?: unknown } | null;
   stages: readonly (StageFields | null)[];
 }
 
@@ -69,7 +70,7 @@ export const hasStages = (recipe: unknown): boolean =>
  * Refines a recipe: names of stages differ, only a first stage starts from nothing, each says how long it is, what has no
  * end says how much of it there is, and nothing is said that this kind of task has no use for.
  */
-export function checkStages({ model, task, stages }: StagedRecipe, context: z.RefinementCtx): void {
+export function checkStages({ model, task, evaluation, stages }: StagedRecipe, context: z.RefinementCtx): void {
   const names = new Set<unknown>();
   const words = task?.kind === "words";
   if (words && model?.from === undefined)
@@ -77,6 +78,12 @@ export function checkStages({ model, task, stages }: StagedRecipe, context: z.Re
       code: "custom",
       path: ["model", "from"],
       message: "problems in words need a model that has language: a directory, a .gguf file or a hub id",
+    });
+  if (!words && Number(evaluation?.fewShot ?? 0) > 0)
+    context.addIssue({
+      code: "custom",
+      path: ["evaluation", "fewShot"],
+      message: "a model of arithmetic has seen no examples in a prompt: remove this",
     });
   if (!words && model?.from !== undefined) refuseLanguageFields(model, context);
   stages.forEach((stage, i) => {

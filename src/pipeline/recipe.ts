@@ -161,7 +161,28 @@ export const recipeSchema = z
           1,
           1e6,
         ).optional(),
-        seed: whole("names the held-out problems; the same for every seed of training", 0, 2 ** 31 - 1).default(1),
+        seed: whole(
+          "names the held-out problems, examples and random attempts; the same for every seed of training",
+          0,
+          2 ** 31 - 1,
+        ).default(1),
+        k: whole(
+          "attempts at each problem, drawn at random beside the greedy one, for pass@k and maj@k",
+          0,
+          1024,
+        ).default(0),
+        temperature: z.number().positive().max(10).default(1).describe("temperature of the k attempts"),
+        topP: z
+          .number()
+          .positive()
+          .max(1)
+          .default(1)
+          .describe("smallest set of tokens with this mass, for the k attempts"),
+        fewShot: whole(
+          "worked examples before each question that is measured, from training problems; problems in words only",
+          0,
+          64,
+        ).default(0),
       })
       .prefault({}),
     validation: z

@@ -12,6 +12,7 @@ import { newestCheckpoint, readEvents, readRun, runExists, secondsSpent } from "
 import type { RunWriter } from "../runs/run-writer.ts";
 import { measurePeakFlops } from "../train/flops.ts";
 import { readStageProgress } from "../train/training-state.ts";
+import { isCounted } from "./attempt-record.ts";
 import { checkSameData } from "./data-identity.ts";
 import { type EvaluationProgress, measureStage } from "./measure-stage.ts";
 import { checkMemory } from "./memory-check.ts";
@@ -187,7 +188,7 @@ export async function reportRun(dir: string, options: { path?: string; seed?: nu
   writeReport(path, {
     recipe: recipe as object,
     events,
-    attempts: [...samples()],
+    attempts: [...samples()].filter(isCounted),
     seed,
     name: manifest.name,
     version: manifest.version,

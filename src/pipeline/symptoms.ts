@@ -112,7 +112,7 @@ export function entropyExplosion(): Symptom {
 }
 
 /**
- * The median KL to the start over ten steps is above 1 nat a token and twice what it was ten steps before, or above 5 nats
+ * The median KL to the start over ten steps is above 2 nats a token and twice what it was ten steps before, or above 5 nats
  * at all. Medians: single steps of the k3 estimator are large by nature.
  */
 export function klRunaway({ beta }: { beta: number }): Symptom {
@@ -121,7 +121,7 @@ export function klRunaway({ beta }: { beta: number }): Symptom {
     latest.add(metrics.kl);
     if (!latest.full) return null;
     const [before, now] = [median(latest.values.slice(0, window)), median(latest.values.slice(window))];
-    if (now < 1 || (now < 2 * before && now < 5)) return null;
+    if (now < 2 || (now < 2 * before && now < 5)) return null;
     return (
       `KL to the start is running away: ${short(now)} nats a token, ${short(before)} ten steps before; lower learningRate, or ` +
       `raise beta (now ${beta})`

@@ -182,3 +182,29 @@ describe("a model's context", () => {
     expect(resolved(null)[0]).toEqual([16, 0.01]);
   });
 });
+
+it("measures after worked examples, and trains without them", async () => {
+  const recipe = recipeOf({ template: "plain" });
+  const { problems } = await open(recipe);
+  const settings = recipe.task as WordSettings;
+  const task = wordTask(settings, tokenizer, problems, { fewShot: 2, seed: 3 });
+  const textOf = ({ tokens }: { tokens: number[] }) => tokenizer.decode(tokens);
+  const [first] = task.prompts("test", undefined, 1).map(textOf);
+  expect(first.match(/Question: /g)).toHaveLength(3);
+  expect(first.match(/#### \d\n\nQuestion: /g)).toHaveLength(2);
+  // The first training problem is a copy of this test problem, and was taken out.
+  expect(first.match(/Ada buys pens/g)).toHaveLength(1);
+  expect(first.endsWith(`Question: ${problems.test[0].question}\nAnswer:\n`)).toBe(true);
+  expect(textOf(task.prompts("reinforcement", 1, 1)[0]).match(/Question: /g)).toHaveLength(1);
+  expect(task.sampling.stopStrings).toContain("\nQuestion:");
+  // What was cut off for beginning the next question is graded without it.
+  const [prompt] = task.prompts("test", 1, 1);
+  const attempt = {
+    tokens: [1],
+    logps: new Float32Array(1),
+    stop: "stop" as const,
+    text: "#### 0\n\nQuestion: Why? #### 5",
+  };
+  expect(task.grading.extract(attempt, prompt)).toBe("0");
+  expect(task.grading.ruleOf?.(attempt, prompt)).toBe("hash");
+});

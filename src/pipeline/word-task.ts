@@ -1,13 +1,14 @@
 import { DataError } from "../base/errors.ts";
 import type { HubOptions } from "../base/hub/snapshot.ts";
 import { Rng } from "../base/rng.ts";
+import { chooseExamples } from "../data/few-shot.ts";
 import { countNearCopies, type NearCopy, withoutNearCopies } from "../data/near-copies.ts";
 import { describeSetAside, type ReadOptions, readProblems, type SetAsideRow } from "../data/read-problems.ts";
 import { answerFormats } from "../prompt/answer-formats.ts";
 import type { TextTokenizer } from "../prompt/text-tokenizer.ts";
-import { type WordPromptOptions, wordDemonstration, wordPrompt } from "../prompt/word-prompt.ts";
+import { NEXT_QUESTIONS, type WordPromptOptions, wordDemonstration, wordPrompt } from "../prompt/word-prompt.ts";
 import type { Attempt } from "../records/attempt.ts";
-import type { Problem } from "../records/problem.ts";
+import type { Problem, Prompt } from "../records/problem.ts";
 import { wordGrading } from "../reward/word-problems.ts";
 import type { Grading } from "../rollout/attempts.ts";
 import type { WordSettings } from "./recipe-task.ts";
@@ -91,11 +92,23 @@ export function remarksOnProblems(problems: WordProblems): string[] {
   return remarks;
 }
 
-/** A task in words, whose methods throw DataError when more problems are asked for than there are, or none are left. */
-export function wordTask(settings: WordSettings, tokenizer: TextTokenizer, problems: WordProblems): Task {
+/**
+ * A task in words, whose methods throw DataError when more problems are asked for than there are, or none are left.
+ *
+ * @param measuring fewShot: worked examples before each question that is measured, drawn with the seed from training
+ * problems that are no copies of it; training asks without examples
+ */
+export function wordTask(
+  settings: WordSettings,
+  tokenizer: TextTokenizer,
+  problems: WordProblems,
+  measuring: { fewShot: number; seed: number } = { fewShot: 0, seed: 0 },
+): Task {
   const format = answerFormats[settings.format];
   const prompting: WordPromptOptions = { format, template: settings.template, instruction: settings.instruction };
   const { maxNewTokens } = settings;
+  const { fewShot: count, seed: examplesSeed } = measuring;
+  const stop = [...settings.stop, ...(count > 0 && settings.template === "plain" ? NEXT_QUESTIONS : [])];
   const trained = () => {
     if (problems.train.length > 0) return problems.train;
     throw new DataError(
@@ -106,19 +119,22 @@ export function wordTask(settings: WordSettings, tokenizer: TextTokenizer, probl
   // Stages ask for the same problems again and again: to be planned, estimated, trained on, measured.
   const promptOf = remembered((problem: Problem) => wordPrompt(problem, tokenizer, prompting));
   const demonstrationOf = remembered((problem: Problem) => wordDemonstration(problem, tokenizer, prompting));
+  const measuredPromptsOf = (asked: readonly Problem[]): Prompt[] => {
+    if (count === 0) return asked.map(promptOf);
+    const examples = chooseExamples(asked, trained(), { count, seed: examplesSeed });
+    return asked.map((problem, p) => wordPrompt(problem, tokenizer, { ...prompting, examples: examples[p] }));
+  };
   return {
     tokenizer,
-    grading: { ...beforeStops(wordGrading(tokenizer, format), settings.stop), eosId: tokenizer.stopIds },
+    grading: { ...beforeStops(wordGrading(tokenizer, format), stop), eosId: tokenizer.stopIds },
     maxNewTokens,
-    sampling: { maxNewTokens, stopStrings: [...format.stops, ...settings.stop] },
-    demonstrations: (count, seed) => choose("worked solutions", trained(), count, [seed, 7]).map(demonstrationOf),
-    prompts(split, count, seed) {
-      if (split === "validation") return problems.validation.map(promptOf);
-      const [what, all] =
-        split === "test"
-          ? (["problems to be measured on", problems.test] as const)
-          : (["problems", trained()] as const);
-      return choose(what, all, count, [seed, 6]).map(promptOf);
+    sampling: { maxNewTokens, stopStrings: [...format.stops, ...stop] },
+    demonstrations: (wanted, seed) => choose("worked solutions", trained(), wanted, [seed, 7]).map(demonstrationOf),
+    prompts(split, wanted, seed) {
+      if (split === "validation") return measuredPromptsOf(problems.validation);
+      if (split === "test")
+        return measuredPromptsOf(choose("problems to be measured on", problems.test, wanted, [seed, 6]));
+      return choose("problems", trained(), wanted, [seed, 6]).map(promptOf);
     },
   };
 }
@@ -134,6 +150,7 @@ function beforeStops(grading: Grading, stops: readonly string[]): Grading {
     ...grading,
     grade: (scored) => grading.grade(scored.map(({ attempt, prompt }) => ({ attempt: cut(attempt), prompt }))),
     extract: (attempt, prompt) => grading.extract(cut(attempt), prompt),
+    ...(grading.ruleOf && { ruleOf: (attempt, prompt) => grading.ruleOf!(cut(attempt), prompt) }),
   };
 }
 

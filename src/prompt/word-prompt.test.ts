@@ -2,11 +2,11 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, describe, expect, test } from "vitest";
-import { ConfigError } from "../base/errors.ts";
+import { ConfigError, DataError } from "../base/errors.ts";
 import type { Problem } from "../records/problem.ts";
 import { answerFormats } from "./answer-formats.ts";
 import { openTokenizer, type TextTokenizer } from "./text-tokenizer.ts";
-import { renderPrompt, type WordPromptOptions, wordDemonstration, wordPrompt } from "./word-prompt.ts";
+import { NEXT_QUESTIONS, renderPrompt, type WordPromptOptions, wordDemonstration, wordPrompt } from "./word-prompt.ts";
 
 const goldens = new URL("../../test/goldens/tokenizers.json", import.meta.url);
 const { tokenizers } = JSON.parse(readFileSync(goldens, "utf8")) as {
@@ -54,6 +54,49 @@ describe("renderPrompt", () => {
       template: "plain",
       text: "Go.\n\nQuestion: What is 8-3?\nAnswer:\n",
     });
+  });
+});
+
+describe("examples", () => {
+  const example = { id: "2", question: "What is 1+1?", answer: "2", solution: "1 + 1 = 2" };
+
+  test("are earlier turns of a chat, answered in the format with what opens it", () => {
+    const rendered = renderPrompt(problem, {
+      format: answerFormats["r1-zero"],
+      template: "chat",
+      instruction: "Go.",
+      examples: [example],
+    });
+    expect(rendered).toEqual({
+      template: "chat",
+      messages: [
+        { role: "system", content: "Go." },
+        { role: "user", content: "What is 1+1?" },
+        { role: "assistant", content: "<think> 1 + 1 = 2 </think> <answer> 2 </answer>" },
+        { role: "user", content: "What is 8-3?" },
+      ],
+      opening: "<think>",
+    });
+  });
+
+  test("stand in a plain text one after the other, under one instruction", () => {
+    const rendered = renderPrompt(problem, {
+      format: hash,
+      template: "plain",
+      instruction: "Go.",
+      examples: [example, example],
+    });
+    const shown = "Question: What is 1+1?\nAnswer:\n1 + 1 = 2\n#### 2\n\n";
+    expect(rendered).toEqual({ template: "plain", text: `Go.\n\n${shown}${shown}Question: What is 8-3?\nAnswer:\n` });
+    const after = rendered.template === "plain" ? rendered.text.slice(rendered.text.indexOf("#### 2")) : "";
+    expect(NEXT_QUESTIONS.filter((next) => after.includes(next))).toEqual(["\nQuestion:"]);
+  });
+
+  test("need a solution where the format shows reasoning", () => {
+    const bare = { id: "3", question: "?", answer: "1" };
+    expect(() =>
+      renderPrompt(problem, { format: answerFormats["r1-zero"], template: "chat", examples: [bare] }),
+    ).toThrow(DataError);
   });
 });
 

@@ -9,6 +9,8 @@ export interface WordPromptOptions {
   template: "chat" | "plain";
   /** What tells the model how to answer. Default: the format's own words; empty: nothing. */
   instruction?: string;
+  /** Problems that are shown solved before the question, in the form that is asked for. Default none. */
+  examples?: readonly Problem[];
 }
 
 /** What word prompts ask of a tokenizer. */
@@ -19,12 +21,31 @@ export type RenderedPrompt =
   | { template: "chat"; messages: ChatMessage[]; opening: string }
   | { template: "plain"; text: string };
 
-/** What a problem becomes before it is tokenised: the instruction as system message, the question as the user's. */
+/** How a next question begins where examples stand in one plain text: a model that goes on to pose one has ended its answer. */
+export const NEXT_QUESTIONS: readonly string[] = ["\nQuestion:", "\nUser:"];
+
+/**
+ * What a problem becomes before it is tokenised: the instruction as system message, the question as the user's, examples as
+ * earlier turns. In plain text the instruction stands once, before all.
+ *
+ * @throws DataError when the format shows reasoning and an example has no solution
+ */
 export function renderPrompt(problem: Problem, options: WordPromptOptions): RenderedPrompt {
-  const { format, template, instruction = format.instruction } = options;
-  if (template === "plain") return { template, text: format.plainPrompt(problem.question, instruction) };
+  const { format, template, instruction = format.instruction, examples = [] } = options;
+  if (template === "plain") {
+    const asked = [...examples, problem].map(({ question }, i) =>
+      format.plainPrompt(question, i === 0 ? instruction : ""),
+    );
+    const solved = examples.map((example, i) => `${asked[i]}${format.completion(example)}\n\n`);
+    return { template, text: `${solved.join("")}${asked[examples.length]}` };
+  }
   const system: ChatMessage[] = instruction === "" ? [] : [{ role: "system", content: instruction }];
-  return { template, messages: [...system, { role: "user", content: problem.question }], opening: format.opening };
+  const turns = examples.flatMap((example): ChatMessage[] => [
+    { role: "user", content: example.question },
+    { role: "assistant", content: `${format.opening}${format.completion(example)}` },
+  ]);
+  const messages = [...system, ...turns, { role: "user" as const, content: problem.question }];
+  return { template, messages, opening: format.opening };
 }
 
 /**

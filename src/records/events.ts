@@ -1,4 +1,5 @@
 import type { StopReason } from "./attempt.ts";
+import type { EvaluationDetails, Outcome } from "./evaluation.ts";
 
 /** What a run emits, one JSON object per line of events.jsonl. `time` is milliseconds since the epoch. */
 export type RunEvent =
@@ -41,9 +42,10 @@ export interface PairedComparison {
   p: number;
 }
 
-/** Accuracy of one stage on held-out problems. */
-export interface EvaluationSummary {
+/** Accuracy of one stage on held-out problems, one greedy attempt at each. */
+export interface EvaluationSummary extends EvaluationDetails {
   name: string;
+  /** Of all n problems; one that cannot be graded is not right. */
   accuracy: number;
   ci95: [number, number];
   formatAccuracy: number;
@@ -67,4 +69,9 @@ export interface AttemptRecord {
   parts: Record<string, number | null>;
   reward: number;
   advantage: number | null;
+  /** In evaluations: what became of it, and what found its answer, e.g. `boxed`; null where none was found. */
+  outcome?: Outcome;
+  rule?: string | null;
+  /** In evaluations with several attempts drawn at random: which of them, from 1. Absent for the greedy one. */
+  sample?: number;
 }

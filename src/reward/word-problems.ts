@@ -84,6 +84,7 @@ export function wordGrading(
       tokenizer.decode(tokens.length > 0 && ends.has(tokens[tokens.length - 1]) ? tokens.slice(0, -1) : tokens),
     grade: (scored: readonly PromptedAttempt[]) => scoreParts(all, scored),
     extract: ({ text, stop }: Attempt) => format.extract(settledText(text, format, stop))?.answer ?? null,
+    ruleOf: ({ text, stop }: Attempt) => format.extract(settledText(text, format, stop))?.rule ?? null,
   };
 }
 

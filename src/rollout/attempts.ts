@@ -15,6 +15,8 @@ export interface Grading {
   grade(scored: readonly PromptedAttempt[]): Promise<RewardParts[]>;
   /** The answer that was found in the attempt, or null. */
   extract(attempt: Attempt, prompt: Prompt): string | null;
+  /** What found that answer, e.g. `answer-tag`; null where there is none. Left out where answers stand in one place only. */
+  ruleOf?(attempt: Attempt, prompt: Prompt): string | null;
 }
 
 /**
