@@ -6,6 +6,8 @@ export default defineConfig({
     include: ["src/**/*.test.ts", "test/**/*.test.ts"],
     testTimeout: 60_000,
     pool: "forks",
-    poolOptions: { forks: { maxForks: 2, execArgv: ["--import", join(import.meta.dirname, "test/typescript-threads.mjs")] } },
+    poolOptions: {
+      forks: { maxForks: 2, execArgv: ["--import", join(import.meta.dirname, "test/typescript-threads.mjs")] },
+    },
   },
 });

@@ -88,7 +88,9 @@ test("several threads work at once", async () => {
 
 test("a thread that cannot start is an error for all who wait, not a failed task", async () => {
   const broken = startWorkers({ url: new URL("data:text/javascript,throw new Error('no such library')") });
-  await expect(Promise.all([broken.run("1"), broken.run("2")])).rejects.toThrow(/could not be started: no such library/);
+  await expect(Promise.all([broken.run("1"), broken.run("2")])).rejects.toThrow(
+    /could not be started: no such library/,
+  );
   const silent = startWorkers({ url: new URL("data:text/javascript,setInterval(() => {}, 1e6)"), startMs: 200 });
   await expect(silent.run("1")).rejects.toThrow(/was not ready within 0.2 s/);
 });

@@ -48,8 +48,8 @@ export function extractAnswer(response: string, source: AnswerSource): Extractio
   return none;
 }
 
-/** Whether a response of no particular format marks its answer at all. */
-export const marksAnswer = (response: string): boolean => MARKS.some((mark) => mark(response) !== null);
+/** Whether a rule of `extractAnswer` is a mark, by which a response says that something is its answer. */
+export const isMark = (rule: string): boolean => !["whole", "last-formula", "last-number", "none"].includes(rule);
 
 /** The last box in an answer between tags, as these are often filled with a sentence. */
 function withinBox(tagged: ExtractedAnswer | null): ExtractedAnswer | null {
@@ -89,17 +89,17 @@ function wholeResponse(response: string): ExtractedAnswer | null {
   const formula = new RegExp(`^(?:${FORMULA})\\.?$`).exec(line);
   if (formula !== null) return found(contentOf(formula), "whole");
   const isWord = /^[a-z]+\.?$/i.test(line);
-  const isProse = /(?:^|\s)[a-z]{2,}(?=[\s.,:]|$)/i.test(line.replace(/\\text\{[^{}]*\}/g, ""));
+  const isProse = /<\/?[a-z]+>|(?:^|\s)[a-z]{2,}(?=[\s.,:]|$)/i.test(line.replace(/\\text\{[^{}]*\}/g, ""));
   const isSum = line.includes("=") && !/^[a-z](?:\([a-z]\))?\s*=/i.test(line);
   return isWord || !(isProse || isSum) ? found(line, "whole") : null;
 }
 
-/** The last formula, where no number comes after it and it is more than a number itself. */
+/** The last formula, where no number comes after it. */
 function lastFormula(response: string): ExtractedAnswer | null {
   const last = [...response.matchAll(new RegExp(FORMULA, "g"))].at(-1);
   if (last === undefined || /\d/.test(response.slice(last.index + last[0].length))) return null;
   const content = contentOf(last);
-  return readNumber(content) === null ? found(content, "last-formula") : null;
+  return found(content, readNumber(content) === null ? "last-formula" : "last-number");
 }
 
 const contentOf = (formula: RegExpExecArray | RegExpMatchArray): string =>

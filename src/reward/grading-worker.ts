@@ -1,0 +1,13 @@
+/** The thread that judges answers by computer algebra, which may take any time: it is ended when it overruns. */
+import { serveTasks } from "../base/serve-tasks.ts";
+import { judgeAnswer, type Verdict } from "./answers/judge-answer.ts";
+
+/** An answer and the gold answer to hold it against. */
+export interface JudgingTask {
+  answer: string;
+  gold: string;
+}
+
+// The library is loaded before the first time limit begins: by an answer that only it can judge.
+await judgeAnswer("\\sin^2 x + \\cos^2 x", "\\tan x \\cot x");
+serveTasks<JudgingTask, Verdict>(({ answer, gold }) => judgeAnswer(answer, gold));
