@@ -108,6 +108,10 @@ export const kernelSignatures = {
   /** y = silu(gate) · up. */
   swiglu: "gate:in up:in y:out | count",
   swigluBackward: "dY:in gate:in up:in dGate:out dUp:out | count",
+  /** y = tanh(x). */
+  tanh: "x:in y:out | count",
+  /** dX = dY · (1 − y²). dX may be dY. */
+  tanhBackward: "dY:in y:in dX:out | count",
 
   /**
    * Top-`active` experts of each row by logit (ties: the lower id), largest first, and their weights, by `mode`:

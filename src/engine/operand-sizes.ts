@@ -147,6 +147,8 @@ export const operandSizes: { readonly [N in KernelName]: Sizes<N> } = {
   geluBackward: ({ count }) => ({ dY: count, x: count, dX: count }),
   swiglu: ({ count }) => ({ gate: count, up: count, y: count }),
   swigluBackward: ({ count }) => ({ dY: count, gate: count, up: count, dGate: count, dUp: count }),
+  tanh: ({ count }) => ({ x: count, y: count }),
+  tanhBackward: ({ count }) => ({ dY: count, y: count, dX: count }),
 
   moeRoute: ({ rows, experts, active }) => ({
     logits: rows * experts,

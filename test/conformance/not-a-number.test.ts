@@ -29,6 +29,8 @@ const spoiled: Partial<Record<KernelName, [operand: string, output: string]>> = 
   geluBackward: ["x", "dX"],
   swiglu: ["gate", "y"],
   swigluBackward: ["gate", "dGate"],
+  tanh: ["x", "y"],
+  tanhBackward: ["y", "dX"],
   moeCombine: ["weights", "y"],
   tokenLogps: ["logits", "logps"],
   tokenLogpsBackward: ["logits", "logits"],

@@ -29,6 +29,8 @@ export const rowOperands: Partial<Record<KernelName, readonly string[]>> = {
   geluBackward: ["dY", "x", "dX"],
   swiglu: ["gate", "up", "y"],
   swigluBackward: ["dY", "gate", "up", "dGate", "dUp"],
+  tanh: ["x", "y"],
+  tanhBackward: ["dY", "y", "dX"],
   moeRoute: ["logits", "expertIds", "weights"],
   moeRouteBackward: ["dWeights", "logits", "weights", "expertIds", "dLogits"],
   moeGatherBackward: ["inverse", "dX"],

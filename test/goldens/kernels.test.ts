@@ -65,6 +65,16 @@ describe("the reference device agrees with PyTorch in float64", () => {
     expectClose(dUp, golden.gradients.up, "dUp");
   });
 
+  it("tanh: torch.tanh", () => {
+    const golden = goldens.tanh;
+    const count = golden.x.length;
+    const [y, dX] = [zeros(count), zeros(count)];
+    kernels.tanh({ x: f64(golden.x), y, count });
+    kernels.tanhBackward({ dY: f64(golden.dY), y, dX, count });
+    expectClose(y, golden.y, "y");
+    expectClose(dX, golden.gradients.x, "dX");
+  });
+
   it("rotary: transformers' apply_rotary_pos_emb", () => {
     const { rows, heads, headDim, gradients, ...golden } = goldens.rotary;
     const tables = { cos: f64(golden.cos), sin: f64(golden.sin), positions: i32(golden.positions) };

@@ -76,6 +76,13 @@ def swiglu():
     }
 
 
+def tanh():
+    x = torch.linspace(-12, 12, 61).requires_grad_()
+    y = torch.tanh(x)
+    dy = torch.linspace(-1, 2, 61)
+    return {"x": flat(x), "y": flat(y), "dY": flat(dy), "gradients": gradients(y, dy, x=x)}
+
+
 def rotary():
     rows, heads, head_dim, max_positions, theta = 7, 3, 8, 12, 10000.0
     positions = torch.tensor([3, 0, 11, 5, 5, 1, 8])
@@ -234,6 +241,7 @@ goldens = {
     "rmsNorm": rms_norm(),
     "gelu": gelu(),
     "swiglu": swiglu(),
+    "tanh": tanh(),
     "rotary": rotary(),
     "attention": [attention(9, 4, 2, 6), attention(5, 3, 3, 4)],
     "sharedPrefix": shared_prefix(),

@@ -23,3 +23,15 @@ export function swiglu(tape: Tape, gate: Tensor, up: Tensor): Tensor {
   );
   return y;
 }
+
+/** y = tanh(x), elementwise. Keeps y. */
+export function tanh(tape: Tape, x: Tensor): Tensor {
+  const count = x.rows * x.width;
+  const y = tape.tensor(x.rows, x.width);
+  tape.forward("tanh", { x: x.buffer, y: y.buffer, count });
+  tape.onGradient(y, (dY) => {
+    tape.device.enqueue("tanhBackward", { dY, y: y.buffer, dX: dY, count });
+    tape.handOver(x, y);
+  });
+  return y;
+}

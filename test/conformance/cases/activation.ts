@@ -6,6 +6,11 @@ const extremes = [0, -0, 1e-20, -1e-20, 0.5, -0.75, 3, -3, 5.5, -5.5, 10, -10, 4
 
 const tolerance = roundings(8, "polynomial, exponential, two products");
 
+const tanhTolerance = roundings(4, "polynomial, or exponential and quotient");
+
+/** What tanh gives for these numbers: an operand of its backward kernel. */
+const bounded = ({ data }: CaseBuffer): CaseBuffer => floats([...data].map(Math.tanh));
+
 export function activationCases(): ConformanceCase[] {
   const lists: [string, (draw: Draw) => CaseBuffer][] = [
     ["extremes", () => floats(extremes)],
@@ -30,6 +35,9 @@ export function activationCases(): ConformanceCase[] {
         { dY, gate: x, up, dGate: output(count), dUp: output(count), count },
         { tolerance },
       ),
+      defineCase("tanh", name, { x, y: output(count), count }, { tolerance: tanhTolerance }),
+      defineCase("tanhBackward", name, { dY, y: bounded(x), dX: output(count), count }, { tolerance }),
+      defineCase("tanhBackward", `${name}, dX is dY`, { dY, y: bounded(x), dX: dY, count }, { tolerance }),
     ];
   });
 }

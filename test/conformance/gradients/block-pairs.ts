@@ -13,6 +13,7 @@ export function blockPairs(): GradientPair[] {
     rmsNormPair("rmsNorm", { rows: 3, width: 7 }),
     geluPair(),
     swigluPair(),
+    tanhPair(),
     rotaryPair("rotary", 1),
     rotaryPair("rotary back", -1),
     embedPair(),
@@ -178,6 +179,25 @@ function swigluPair(): GradientPair {
       const [dGate, dUp] = [unwritten(count), unwritten(count)];
       run("swigluBackward", { dY, gate, up, dGate, dUp, count });
       return { gate: dGate, up: dUp };
+    },
+  });
+}
+
+function tanhPair(): GradientPair {
+  const x = Float64Array.of(-9, -1.3, -0.7, -0.6, -1e-3, 0, 0.2, 0.65, 2, 20);
+  const count = x.length;
+  const kept = unwritten(count);
+  return definePair({
+    name: "tanh",
+    inputs: { x },
+    forward(inputs) {
+      run("tanh", { x: inputs.x, y: kept, count });
+      return { y: kept.slice() };
+    },
+    backward(_inputs, { y: dY }) {
+      const dX = unwritten(count);
+      run("tanhBackward", { dY, y: kept, dX, count });
+      return { x: dX };
     },
   });
 }

@@ -27,3 +27,13 @@ export function swigluBackward({ dY, gate, up, dGate, dUp, count }: Operands<"sw
     dUp[i] = d * g * s;
   }
 }
+
+/** y = tanh(x). */
+export function tanh({ x, y, count }: Operands<"tanh">): void {
+  for (let i = 0; i < count; i++) y[i] = Math.tanh(x[i]);
+}
+
+/** dX = dY · (1 − y²). */
+export function tanhBackward({ dY, y, dX, count }: Operands<"tanhBackward">): void {
+  for (let i = 0; i < count; i++) dX[i] = dY[i] * (1 - y[i] * y[i]);
+}

@@ -1,5 +1,5 @@
 import type { KernelName } from "../../kernels.ts";
-import { gelu, geluBackward, swiglu, swigluBackward } from "./activation.ts";
+import { gelu, geluBackward, swiglu, swigluBackward, tanh, tanhBackward } from "./activation.ts";
 import { attention, attentionBackward } from "./attention.ts";
 import {
   embedBlocks,
@@ -67,6 +67,8 @@ export const referenceKernels: { readonly [N in KernelName]: ReferenceKernel<N> 
   geluBackward,
   swiglu,
   swigluBackward,
+  tanh,
+  tanhBackward,
   moeRoute,
   moeGather,
   moeGatherBackward,
