@@ -29,6 +29,22 @@ export interface Gathered {
   scoreSeconds: number;
 }
 
+/** What gathering groups depends on of a loop's options. */
+export type GatherOptions = Pick<
+  CompleteGrpoOptions,
+  | "promptsPerStep"
+  | "group"
+  | "resample"
+  | "sampling"
+  | "rewardWeights"
+  | "advantages"
+  | "seed"
+  | "gradientCheckpointing"
+> & {
+  /** Whether the rollout's activations may be kept, for the loop to go back through them; default true. */
+  adoptable?: boolean;
+};
+
 /** Streams of further prompts begin here, above those of any run's steps. */
 const furtherStreams = 2 ** 30;
 
@@ -44,13 +60,13 @@ export async function gatherGroups(
   step: number,
   { order, further }: StepPrompts,
   grading: Grading,
-  options: CompleteGrpoOptions,
+  options: GatherOptions,
 ): Promise<Gathered> {
-  const { promptsPerStep, resample } = options;
+  const { promptsPerStep, resample, adoptable: mayAdopt = true } = options;
   const clock = stopwatch();
   let scoreSeconds = 0;
   const sample = async (chosen: readonly Prompt[], firstStream: number) => {
-    const adoptable = resample === 0 && roomToKeepAll(policy, chosen, options);
+    const adoptable = mayAdopt && resample === 0 && roomToKeepAll(policy, chosen, options);
     const rollout = await sampleAttempts(
       policy,
       chosen.map(({ tokens }) => tokens),
@@ -98,7 +114,7 @@ async function scoreGroups(
   prompts: readonly Prompt[],
   rollout: Rollout,
   grading: Grading,
-  options: CompleteGrpoOptions,
+  options: GatherOptions,
 ): Promise<ScoredGroup[]> {
   const scored = prompts.flatMap((prompt, p) =>
     rollout.attempts[p].map((sampled) => ({ prompt, attempt: toAttempt(sampled, grading) })),

@@ -6,10 +6,11 @@ import type { LossNormalizer, TokenBatch } from "../loss/token-batch.ts";
 import type { PassOptions } from "../model/decoder.ts";
 import { balanceLoss } from "../model/expert-use.ts";
 import { type PackedSequence, packedRows, packSequences, uploadRows } from "../model/packed-batch.ts";
-import { entryLogps, type Policy, scoreBatch } from "../model/policy.ts";
+import { entryLogps, type Policy } from "../model/policy.ts";
 import type { ScoredGroup } from "../records/attempt.ts";
 import type { Rollout } from "../rollout/rollout.ts";
 import { backwardPasses, forwardFlops } from "./flops.ts";
+import { countTokens, packedGroup, referenceLogps } from "./group-rows.ts";
 import type { CompleteGrpoOptions } from "./grpo-options.ts";
 import type { GrpoRun } from "./grpo-run.ts";
 import { trainingTape } from "./memory.ts";
@@ -111,7 +112,7 @@ function planUpdates(
   { group, microBatchTokens }: CompleteGrpoOptions,
 ): Plan {
   const groups = live.map((g) => all[g]);
-  const sequences = groups.map(toSequence);
+  const sequences = groups.map(packedGroup);
   const rows = sequences.reduce((sum, sequence) => sum + packedRows(sequence), 0);
   return {
     groups,
@@ -212,29 +213,6 @@ function forwardPass(
   const entries = entryLogps(policy, tape, hidden, { ...batch, temperature: options.sampling.temperature });
   return { tape, entries, routings, rows };
 }
-
-/** Log-probabilities of all live entries under the frozen reference. */
-async function referenceLogps(
-  reference: Policy,
-  { sequences, ranges, whole }: Plan,
-  { temperature }: { temperature: number },
-): Promise<Float64Array> {
-  const all = new Float64Array(whole.tokens);
-  let filled = 0;
-  for (const [begin, end] of ranges) {
-    const { logps } = await scoreBatch(reference, packSequences(sequences.slice(begin, end)), { temperature });
-    all.set(logps, filled);
-    filled += logps.length;
-  }
-  return all;
-}
-
-const toSequence = ({ prompt, attempts }: ScoredGroup): PackedSequence => ({
-  prompt: prompt.tokens,
-  completions: attempts.map(({ tokens }) => tokens),
-});
-
-const countTokens = ({ attempts }: ScoredGroup) => attempts.reduce((sum, { tokens }) => sum + tokens.length, 0);
 
 /** Per-token arrays of the groups' attempts, in the order their entries are packed. */
 function entriesOf(groups: readonly ScoredGroup[]): Pick<TokenBatch, "oldLogps" | "advantages" | "starts"> {
