@@ -146,13 +146,35 @@ export function entryLogps(
   entries: { trainedRows: Int32Array; targets: Int32Array; temperature: number },
   known: KnownLogps | null = null,
 ): TokenLogps {
-  const { scope } = tape;
+  return rowLogps(policy, tape, entryRows(tape, hidden, entries), entries, known);
+}
+
+/**
+ * The hidden row that each trained entry is predicted from: [T, D] → [R, D].
+ *
+ * @throws ShapeError when a trained row is not in the batch
+ */
+export function entryRows(tape: Tape, hidden: Tensor, { trainedRows }: { trainedRows: Int32Array }): Tensor {
+  requireBelow("trained row", trainedRows, hidden.rows);
+  return tape.regrouped(() => gatherRows(tape, hidden, tape.scope.upload("i32", trainedRows)));
+}
+
+/**
+ * `entryLogps` from the rows of `entryRows`, for what reads them besides.
+ *
+ * @throws ShapeError when a target is not in the vocabulary
+ */
+export function rowLogps(
+  policy: Policy,
+  tape: Tape,
+  rows: Tensor,
+  entries: { targets: Int32Array; temperature: number },
+  known: KnownLogps | null = null,
+): TokenLogps {
   requireBelow("target", entries.targets, policy.config.vocabularySize);
-  requireBelow("trained row", entries.trainedRows, hidden.rows);
-  const rows = tape.regrouped(() => gatherRows(tape, hidden, scope.upload("i32", entries.trainedRows)));
   return tokenLogps(tape, rows, {
     ...policy.decoder.outputHead(policy.weights),
-    targets: scope.upload("i32", entries.targets),
+    targets: tape.scope.upload("i32", entries.targets),
     temperature: logitTemperature(policy.config, entries.temperature),
     known,
   });

@@ -48,12 +48,25 @@ export class AdamW {
    * @throws TrainingError when the norm is not finite; nothing is applied then
    */
   async step(learningRate: number): Promise<number> {
-    const { device, values, gradients, decay, length: count } = this.parameters;
-    if (!gradients) throw new TrainingError("AdamW: these parameters keep no gradients");
-    const { beta1, beta2, eps, weightDecay, maxGradNorm } = this.options;
-    device.enqueue("sumSquares", { x: gradients, out: this.squares, count });
+    const norm = await this.gradientNorm();
+    this.apply(learningRate, norm);
+    return norm;
+  }
+
+  /** The accumulated gradients' norm. @throws TrainingError when it is not finite */
+  async gradientNorm(): Promise<number> {
+    const { device, length: count } = this.parameters;
+    device.enqueue("sumSquares", { x: this.gradients(), out: this.squares, count });
     const norm = Math.sqrt((await device.read(this.squares))[0]);
     if (!Number.isFinite(norm)) throw new TrainingError(`the gradient's norm is ${norm}`);
+    return norm;
+  }
+
+  /** The second half of `step`, for those who step several optimizers or none: `norm` is that of `gradientNorm`. */
+  apply(learningRate: number, norm: number): void {
+    const { device, values, decay, length: count } = this.parameters;
+    const gradients = this.gradients();
+    const { beta1, beta2, eps, weightDecay, maxGradNorm } = this.options;
     const step = ++this.steps;
     device.enqueue("adamw", {
       param: values,
@@ -72,7 +85,12 @@ export class AdamW {
       gradScale: maxGradNorm > 0 && norm > maxGradNorm ? maxGradNorm / norm : 1,
     });
     device.enqueue("fill", { out: gradients, count, value: 0 });
-    return norm;
+  }
+
+  private gradients(): DeviceBuffer {
+    const { gradients } = this.parameters;
+    if (!gradients) throw new TrainingError("AdamW: these parameters keep no gradients");
+    return gradients;
   }
 
   /** Gives the moments' memory back. */
