@@ -1,4 +1,10 @@
-import { compareAnswers } from "../answer-equivalence.ts";
+import { equals } from "../../data/rational.ts";
+import { readNumber } from "../number-text.ts";
+import { plainLatex } from "./plain-latex.ts";
+import { readAnswer } from "./read-answer.ts";
+import { leadingChoice } from "./read-words.ts";
+import { sameAnswer } from "./same-answer.ts";
+import { needsEngine, sameByEngine } from "./symbolic.ts";
 
 /** Whether an answer means the same as the gold one. */
 export interface Verdict {
@@ -8,12 +14,32 @@ export interface Verdict {
   tier: "text" | "number" | "latex" | "symbolic";
 }
 
+/** Longer answers are compared as texts only; longer gold answers are not graded. */
+const MAX_LENGTH = 2000;
+
 /**
- * Judges by the tiers that are quick on any text (under some ten milliseconds) and can be run without a time limit.
+ * Judges by the tiers that are quick on any text (some milliseconds) and can be run without a time limit: equal texts apart
+ * from typesetting; numbers, exactly, with their units; and what a grammar of answers reads, by exact arithmetic in a normal
+ * form and by values at points.
  * @returns null when only `judgeAnswer`, with the computer-algebra library, can tell
  */
 export function judgeCheaply(answer: string, gold: string): Verdict | null {
-  return compareAnswers(answer, gold);
+  if (gold.trim() === "" || gold.length > MAX_LENGTH) return { equal: null, tier: "text" };
+  if (answer === gold) return { equal: true, tier: "text" };
+  if (answer.length > MAX_LENGTH || answer.trim() === "") return { equal: false, tier: "text" };
+  const numbers = judgeNumbers(answer, gold);
+  if (numbers !== null) return { equal: numbers, tier: "number" };
+  const [plainAnswer, plainGold] = [plainLatex(answer), plainLatex(gold)];
+  if (plainGold === "") return { equal: null, tier: "text" };
+  if (plainAnswer === plainGold) return { equal: true, tier: "text" };
+  const expected = readAnswer(plainGold);
+  if (expected === null) return needsEngine(plainGold) ? null : { equal: null, tier: "text" };
+  if (expected.kind === "choice" && leadingChoice(plainAnswer) === expected.letter)
+    return { equal: true, tier: "text" };
+  const came = readAnswer(plainAnswer);
+  if (came === null) return needsEngine(plainAnswer) ? null : { equal: false, tier: "latex" };
+  const same = sameAnswer(came, expected);
+  return same === null ? null : { equal: same, tier: "latex" };
 }
 
 /**
@@ -21,5 +47,25 @@ export function judgeCheaply(answer: string, gold: string): Verdict | null {
  * for long on hostile texts: call it where it can be stopped.
  */
 export async function judgeAnswer(answer: string, gold: string): Promise<Verdict> {
-  return judgeCheaply(answer, gold) ?? { equal: false, tier: "symbolic" };
+  const verdict = judgeCheaply(answer, gold);
+  if (verdict !== null) return verdict;
+  return { equal: await sameByEngine(plainLatex(answer), plainLatex(gold)), tier: "symbolic" };
+}
+
+/** Whether a gold answer can be graded: it is read as something, or it is work for the computer-algebra library. */
+export function isGradable(gold: string): boolean {
+  if (gold.trim() === "" || gold.length > MAX_LENGTH) return false;
+  if (readNumber(gold) !== null) return true;
+  const plain = plainLatex(gold);
+  return plain !== "" && (readAnswer(plain) !== null || needsEngine(plain));
+}
+
+/** Two plain numbers; null when one is none, and for units that change the value (50 % is 1/2, too). */
+function judgeNumbers(answer: string, gold: string): boolean | null {
+  const expected = readNumber(gold);
+  const came = expected === null ? null : readNumber(answer);
+  if (expected === null || came === null) return null;
+  if (came.unit !== expected.unit && came.unit !== "" && expected.unit !== "") return null;
+  const same = equals(came.value, expected.value);
+  return same || (!"%°".includes(came.unit || "-") && !"%°".includes(expected.unit || "-")) ? same : null;
 }
