@@ -6,6 +6,7 @@ import { doctorCommand } from "./commands/doctor.ts";
 import { evalCommand } from "./commands/eval.ts";
 import { exportCommand } from "./commands/export.ts";
 import { generateCommand } from "./commands/generate.ts";
+import { gradeCommand } from "./commands/grade.ts";
 import { pretrainCommand } from "./commands/pretrain.ts";
 import { reportCommand } from "./commands/report.ts";
 import { rlCommand } from "./commands/rl.ts";
@@ -31,6 +32,7 @@ function makeProgram(): Command {
     chatCommand,
     generateCommand,
     scoreCommand,
+    gradeCommand,
     exportCommand,
     reportCommand,
     doctorCommand,
