@@ -6,7 +6,7 @@ import { openReferenceDevice } from "../engine/devices/reference/device.ts";
 import { readSafetensors, toFloat32 } from "./formats/safetensors.ts";
 import { closePolicy } from "./policy.ts";
 import { loadPretrained } from "./pretrained.ts";
-import { placeArrays } from "./pretrained-places.ts";
+import { placeDecoder } from "./pretrained-places.ts";
 import { openPretrained } from "./pretrained-source.ts";
 import { readBytes, readValues } from "./pretrained-values.ts";
 import { rotaryFrequencies } from "./rotary-table.ts";
@@ -19,7 +19,7 @@ const path = join(dir, "model.gguf");
 
 function values(model: { kind: "directory" | "gguf"; path: string }): Map<string, Float32Array> {
   const opened = openPretrained(model);
-  const found = new Map(placeArrays(opened).map((array) => [array.name, readValues(array)]));
+  const found = new Map(placeDecoder(opened).map((array) => [array.name, readValues(array)]));
   opened.source.close();
   return found;
 }

@@ -24,21 +24,38 @@ const weightBearing: ReadonlySet<StoredFormat> = new Set([
 /** How many misfits a message names. */
 const MOST_NAMED = 20;
 
+/** Stored tensors, and where arrays of ours may lie among them. */
+type PlaceSearch = Pick<PretrainedSource, "source" | "places" | "ignores">;
+
 /**
  * Finds every array of a decoder among stored tensors.
  *
  * @returns in the decoder's order
+ * @throws CheckpointError as `placeArrays`
+ */
+export function placeDecoder({ config, ...search }: PretrainedSource): PlacedArray[] {
+  const { size } = search.source.tensors;
+  // Each layer has more tensors than this: where a configuration asks for far too many, they are not listed one by one.
+  if (config.layers > size)
+    throw misfits(search.source, [`${config.layers} layers need more than the ${size} tensors there are`]);
+  return placeArrays(decoderParameters(config, new Rng(0, 0)), search);
+}
+
+/**
+ * Finds arrays among stored tensors.
+ *
+ * @returns in their order
  * @throws CheckpointError listing every tensor that is missing, left over, of another shape or of a format that holds no
  *   weights
  */
-export function placeArrays({ config, source, places, ignores }: PretrainedSource): PlacedArray[] {
+export function placeArrays(
+  arrays: readonly { name: string; shape: readonly number[] }[],
+  { source, places, ignores }: PlaceSearch,
+): PlacedArray[] {
   const problems: string[] = [];
   const used = new Set<string>();
   const found: PlacedArray[] = [];
-  // Each layer has more tensors than this: where a configuration asks for far too many, they are not listed one by one.
-  if (config.layers > source.tensors.size)
-    throw misfits(source, [`${config.layers} layers need more than the ${source.tensors.size} tensors there are`]);
-  for (const { name, shape } of decoderParameters(config, new Rng(0, 0))) {
+  for (const { name, shape } of arrays) {
     const candidates = places(name);
     const place = candidates.find(({ names }) => names.some((one) => source.tensors.has(one))) ?? candidates[0];
     const tensors: StoredTensor[] = [];

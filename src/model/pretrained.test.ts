@@ -9,7 +9,7 @@ import { decodeWeight, type WeightFormat } from "../engine/weight-formats.ts";
 import { readSafetensors, type SafetensorsTensor, writeSafetensors } from "./formats/safetensors.ts";
 import { closePolicy } from "./policy.ts";
 import { type FrozenFormat, loadPretrained } from "./pretrained.ts";
-import { placeArrays } from "./pretrained-places.ts";
+import { placeDecoder } from "./pretrained-places.ts";
 import { openPretrained } from "./pretrained-source.ts";
 import { readValues } from "./pretrained-values.ts";
 
@@ -32,7 +32,7 @@ function changed(name: string, change: (tensors: Tensors) => void) {
 function values(model: { kind: "directory"; path: string }): Map<string, Float32Array> {
   const opened = openPretrained(model);
   try {
-    return new Map(placeArrays(opened).map((array) => [array.name, readValues(array)]));
+    return new Map(placeDecoder(opened).map((array) => [array.name, readValues(array)]));
   } finally {
     opened.source.close();
   }

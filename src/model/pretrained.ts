@@ -7,7 +7,7 @@ import type { DecoderConfig } from "./config.ts";
 import { decoderParameters, withFrozenRouters } from "./definitions.ts";
 import { FrozenWeights } from "./frozen-weights.ts";
 import { frozenPolicy, type Policy, wholePolicy } from "./policy.ts";
-import { type PlacedArray, placeArrays } from "./pretrained-places.ts";
+import { type PlacedArray, placeDecoder } from "./pretrained-places.ts";
 import { openPretrained, type PretrainedSource } from "./pretrained-source.ts";
 import { formatAsStored, readBytes, readValues } from "./pretrained-values.ts";
 import type { ResolvedModel } from "./resolve-model.ts";
@@ -61,7 +61,7 @@ export function loadPretrained(
   const pretrained = openPretrained(model);
   const { source, architecture } = pretrained;
   try {
-    const arrays = placeArrays(pretrained);
+    const arrays = placeDecoder(pretrained);
     const config = withContext(pretrained.config, context);
     const loaded = trained
       ? loadTrained(device, config, arrays, { trainRouter })

@@ -10,7 +10,7 @@ import { packSequences, uploadRows } from "./packed-batch.ts";
 import { attachPeft } from "./peft.ts";
 import { closePolicy, freezePolicy, type Policy } from "./policy.ts";
 import { loadPretrained } from "./pretrained.ts";
-import { placeArrays } from "./pretrained-places.ts";
+import { placeDecoder } from "./pretrained-places.ts";
 import { openPretrained } from "./pretrained-source.ts";
 import { readValues } from "./pretrained-values.ts";
 
@@ -100,7 +100,7 @@ function within(dir: string, problem: string, { logitError, tolerance }: LogitGa
 async function compareTensors(policy: Policy, dir: string, dtype: PublishedFormat): Promise<void> {
   const opened = openPretrained({ kind: "directory", path: dir });
   try {
-    for (const array of placeArrays(opened)) {
+    for (const array of placeDecoder(opened)) {
       const [stored] = array.tensors;
       const refuse = (problem: string) =>
         new CheckpointError(`${stored.path}: ${stored.name}: ${problem}; was the file changed meanwhile?`);

@@ -4,7 +4,7 @@ import { writeMerged } from "../model/export.ts";
 import { attachLora, attachModules } from "../model/lora.ts";
 import { freezePolicy, type Policy } from "../model/policy.ts";
 import { frozenFormatOf, loadPretrained, pretrainedNotes, withContext } from "../model/pretrained.ts";
-import { placeArrays } from "../model/pretrained-places.ts";
+import { placeDecoder } from "../model/pretrained-places.ts";
 import { openPretrained } from "../model/pretrained-source.ts";
 import type { ResolvedModel } from "../model/resolve-model.ts";
 import type { TextTokenizer } from "../prompt/text-tokenizer.ts";
@@ -89,7 +89,7 @@ function describe(
 ): Description {
   const pretrained = openPretrained(resolved);
   try {
-    const arrays = placeArrays(pretrained);
+    const arrays = placeDecoder(pretrained);
     const inFormat = (array: (typeof arrays)[number]) => ({ ...array, format: frozenFormatOf(array, weights) });
     return {
       plan: {

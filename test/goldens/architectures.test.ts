@@ -11,7 +11,7 @@ import { attachPeft } from "../../src/model/peft.ts";
 import { peftTensors, toPeft } from "../../src/model/peft-names.ts";
 import { closePolicy, entryLogps, type Policy } from "../../src/model/policy.ts";
 import { loadPretrained } from "../../src/model/pretrained.ts";
-import { placeArrays } from "../../src/model/pretrained-places.ts";
+import { placeDecoder } from "../../src/model/pretrained-places.ts";
 import { openPretrained } from "../../src/model/pretrained-source.ts";
 import { readValues } from "../../src/model/pretrained-values.ts";
 import { sampleAttempts } from "../../src/rollout/rollout.ts";
@@ -108,7 +108,7 @@ function goldenGradients(path: string, of: (stored: string) => Float32Array): Ma
     const { buffer, byteOffset, byteLength } = of(tensor.name);
     return [tensor.name, { ...tensor, format: "f32", bytes: () => new Uint8Array(buffer, byteOffset, byteLength) }];
   });
-  const arrays = placeArrays({ ...model, source: { ...model.source, tensors: new Map(gradients) } });
+  const arrays = placeDecoder({ ...model, source: { ...model.source, tensors: new Map(gradients) } });
   model.source.close();
   return new Map(arrays.map((array) => [array.name, readValues(array)]));
 }
