@@ -33,10 +33,12 @@ export interface PassOptions {
    * which elements are dropped is the same however an update is cut into passes. Null, the default: off.
    */
   dropout?: { update: number; firstRow: number } | null;
+  /** Blocks to run; default all there are, and only then is there a final norm. 0: the embeddings. */
+  layers?: number;
 }
 
 /** One forward pass under way. */
-interface Pass extends Required<PassOptions> {
+interface Pass extends Required<Omit<PassOptions, "layers">> {
   tape: Tape;
   weights: Weights;
   rows: DecoderRows;
@@ -85,18 +87,18 @@ export class Decoder {
     tape: Tape,
     weights: Weights,
     rows: DecoderRows,
-    { balanceScale = 0, dropout = null }: PassOptions = {},
+    { balanceScale = 0, dropout = null, layers = this.config.layers }: PassOptions = {},
   ): { hidden: Tensor; routings: Routing[] } {
     const { config } = this;
     const pass: Pass = { tape, weights, rows, balanceScale, dropout };
     const routings: Routing[] = [];
     let x = embed(tape, weights.get("embedding.weight"), { tokens: rows.tokens, scale: config.embeddingScale });
-    for (let layer = 0; layer < config.layers; layer++) {
+    for (let layer = 0; layer < layers; layer++) {
       const { output, routing } = tape.section(x, (input) => this.layer(pass, layer, input));
       x = output;
       if (routing) routings.push(routing);
     }
-    if (config.finalNorm) x = this.norm(pass, "finalNorm", x);
+    if (config.finalNorm && layers === config.layers) x = this.norm(pass, "finalNorm", x);
     return { hidden: x, routings };
   }
 

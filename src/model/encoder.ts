@@ -7,13 +7,11 @@ import { layerNorm } from "../engine/ops/norm.ts";
 import { addScaled } from "../engine/ops/residual.ts";
 import { embed } from "../engine/ops/rows.ts";
 import { Scope } from "../engine/scope.ts";
-import { Tape, type Tensor } from "../engine/tape.ts";
+import type { Tape, Tensor } from "../engine/tape.ts";
 import { type EncoderConfig, mostTokens, tokenPositions } from "./encoder-config.ts";
+import { readHiddenRows } from "./hidden-rows.ts";
 import { requireBelow } from "./packed-batch.ts";
 import type { Weights } from "./weights.ts";
-
-/** Rows of one forward pass at most, unless a single text has more. */
-const BUDGET_ROWS = 1024;
 
 /**
  * A frozen encoder of texts, BERT and its relatives: embeddings of words, positions and types, normed; blocks of attention
@@ -51,44 +49,17 @@ export class Encoder {
    * @returns of each text f32 [L, D]
    * @throws ShapeError when an id is not in the vocabulary or a text is longer than the table of positions
    */
-  async hiddenRows(
+  hiddenRows(
     texts: readonly (readonly number[])[],
     { layers = this.config.layers }: { layers?: number } = {},
   ): Promise<Float32Array[]> {
-    const rows: Float32Array[] = [];
-    while (rows.length < texts.length) {
-      const begin = rows.length;
-      let end = begin + 1;
-      for (let total = texts[begin].length; end < texts.length; end++) {
-        total += texts[end].length;
-        if (total > BUDGET_ROWS) break;
-      }
-      rows.push(...(await this.pass(texts.slice(begin, end), layers)));
-    }
-    return rows;
+    return readHiddenRows(this.scope, texts, (tape, some) => this.forward(tape, some, layers));
   }
 
   /** Gives the memory back, its weights' too. */
   close(): void {
     this.scope.close();
     this.weights.close();
-  }
-
-  private async pass(texts: readonly (readonly number[])[], layers: number): Promise<Float32Array[]> {
-    const { scope, config } = this;
-    const { width } = config;
-    try {
-      const hidden = this.forward(new Tape(scope, { recording: false }), texts, layers);
-      const values = await scope.device.read(hidden.buffer);
-      let row = 0;
-      return texts.map(({ length }) => {
-        const begin = row * width;
-        row += length;
-        return Float32Array.from(values.subarray(begin, row * width));
-      });
-    } finally {
-      scope.end();
-    }
   }
 
   private forward(tape: Tape, texts: readonly (readonly number[])[], layers: number): Tensor {
@@ -103,16 +74,9 @@ export class Encoder {
       embed(tape, weights.get(`${name}.weight`), { tokens: scope.upload("i32", index), scale: 1 });
     const added = (x: Tensor, residual: Tensor) => addScaled(tape, x, { residual, factor: 1 });
 
-    let x = table("embedding", ids);
-    if (config.types > 0)
-      x = added(
-        table(
-          "types",
-          ids.map(() => 0),
-        ),
-        x,
-      );
-    x = this.norm(tape, "embeddingNorm", added(table("positions", positions), x));
+    const words = added(table("positions", positions), table("embedding", ids));
+    const typed = config.types > 0 ? added(table("types", new Array(ids.length).fill(0)), words) : words;
+    let x = this.norm(tape, "embeddingNorm", typed);
     const segments = uploadWholeTexts(scope, texts);
     for (let layer = 0; layer < layers; layer++)
       x = tape.section(x, (input) => ({ output: this.layer(tape, `layers.${layer}`, input, segments) })).output;

@@ -64,15 +64,15 @@ export function openPretrainedEncoder(
 /**
  * Loads an encoder, matrices in the format they are stored in.
  *
- * @param options as in `openPretrainedEncoder`
+ * @returns encoder: to be closed
  * @throws CheckpointError, ConfigError as `openPretrainedEncoder`; DeviceError when there is not enough memory
  */
 export function loadEncoder(
   device: Device,
   model: Pick<ResolvedModel, "kind" | "path">,
   options: { layers?: number } = {},
-): Encoder {
-  const { config, arrays, close } = openPretrainedEncoder(model, options);
+): { encoder: Encoder; architecture: EncoderArchitecture } {
+  const { architecture, config, arrays, close } = openPretrainedEncoder(model, options);
   const weights = new FrozenWeights(device);
   try {
     for (const array of arrays) {
@@ -80,7 +80,7 @@ export function loadEncoder(
       weights.add(array.name, array.shape, format, format === "f32" ? readValues(array) : readBytes(array, format));
       for (const tensor of array.tensors) tensor.release();
     }
-    return new Encoder(device, config, weights);
+    return { encoder: new Encoder(device, config, weights), architecture };
   } catch (error) {
     weights.close();
     throw error;
