@@ -45,7 +45,19 @@ export class CachedForward {
     const tokens = new Int32Array(count);
     const positions = new Int32Array(count);
     const slots = new Int32Array(count);
-    const columns: number[] = [];
+    // Each run takes a row of the table, and at most one more for what it follows.
+    const table = new Int32Array(2 * runs.length * segmentColumns);
+    let places = 0;
+    const addSegment = (query: number, queries: number, key: number, keys: number, parent: number): number => {
+      const at = places * segmentColumns;
+      table[at] = query;
+      table[at + 1] = queries;
+      table[at + 2] = key;
+      table[at + 3] = keys;
+      table[at + 4] = parent;
+      table[at + 5] = 1;
+      return places++;
+    };
     const placeOf = new Map<CachedRange, number>();
     let row = 0;
     let maxKeys = 0;
@@ -53,11 +65,10 @@ export class CachedForward {
       const ancestors = parent?.length ?? 0;
       let place = parent ? placeOf.get(parent) : -1;
       if (parent && place === undefined) {
-        place = columns.length / segmentColumns;
+        place = addSegment(0, 0, parent.start, parent.length, -1);
         placeOf.set(parent, place);
-        columns.push(0, 0, parent.start, parent.length, -1, 1);
       }
-      columns.push(row, fed.length, own.start, own.length, place as number, 1);
+      addSegment(row, fed.length, own.start, own.length, place as number);
       for (let i = 0; i < fed.length; i++, row++) {
         tokens[row] = fed[i];
         positions[row] = ancestors + own.length + i;
@@ -71,8 +82,8 @@ export class CachedForward {
       tokens: pieceScope.upload("i32", tokens),
       positions: pieceScope.upload("i32", positions),
       segments: {
-        buffer: pieceScope.upload("i32", Int32Array.from(columns)),
-        count: columns.length / segmentColumns,
+        buffer: pieceScope.upload("i32", table.subarray(0, places * segmentColumns)),
+        count: places,
         maxKeys,
       },
     });

@@ -10,9 +10,9 @@ import { uploadRows } from "../model/packed-batch.ts";
 import type { KnownLogps, Policy } from "../model/policy.ts";
 import type { StopReason } from "../records/attempt.ts";
 import { type Completion, Ending, type EndingOptions } from "./completion.ts";
-import { ExpertTrace, readExperts } from "./expert-trace.ts";
 import { RolloutRows } from "./rows.ts";
 import { Sampler } from "./sampler.ts";
+import { type DrawnExperts, gatherExperts, readExperts } from "./token-trace.ts";
 
 /** One completion as sampled: ids, and the distribution they were drawn from. */
 export interface SampledAttempt {
@@ -79,7 +79,8 @@ export class Generation {
   private readonly fedPositions: Int32Array;
   private fed = 0;
   private readonly completions: Completion[];
-  private readonly traces: ExpertTrace[];
+  /** By step, where they are kept: attempts that go on draw in every step. */
+  private readonly drawnExperts: { first: number; experts: DrawnExperts }[] = [];
   /** f32, by record: records follow each other piece by piece, a row of a piece after the other. */
   private readonly logps: DeviceBuffer;
   private readonly entropies: DeviceBuffer;
@@ -114,7 +115,6 @@ export class Generation {
     this.fedTokens = new Int32Array(capacity);
     this.fedPositions = new Int32Array(capacity);
     this.completions = Array.from({ length: attempts }, () => ending.begin());
-    this.traces = Array.from({ length: attempts }, () => new ExpertTrace());
     this.recordOf = new Int32Array(attempts * maxNewTokens);
   }
 
@@ -181,7 +181,12 @@ export class Generation {
       logps: device.view(this.logps, firstRecord, count),
       entropies: device.view(this.entropies, firstRecord, count),
     });
-    const experts = keepExperts ? await readExperts(device, this.routings) : [];
+    if (keepExperts) {
+      const drawnFrom = step === 0 ? this.rows.rowOf.map(([row]) => row) : active.keys();
+      const rows = Int32Array.from(drawnFrom);
+      const experts = await readExperts(device, this.routings, rows, config);
+      this.drawnExperts.push({ first: firstRecord, experts });
+    }
     await this.experts.add(device, this.routings);
     let going = 0;
     for (let row = 0; row < count; row++) {
@@ -190,8 +195,6 @@ export class Generation {
       if (completion.stop !== null) continue;
       completion.add(ids[row]);
       this.recordOf[attempt * maxNewTokens + step] = firstRecord + row;
-      const passRow = step === 0 ? this.rows.rowOf[attempt][0] : row;
-      if (keepExperts) this.traces[attempt].add(experts, passRow, config.activeExperts);
       this.tokenCount++;
       if (completion.stop === null) going++;
       else this.endedCount++;
@@ -204,7 +207,7 @@ export class Generation {
 
   /** Every attempt with what was recorded of it, by number. */
   async attempts(): Promise<SampledAttempt[]> {
-    const { device, config } = this.policy;
+    const { device } = this.policy;
     const logps = await device.read(device.view(this.logps, 0, this.recorded));
     const entropies = await device.read(device.view(this.entropies, 0, this.recorded));
     return this.completions.map(({ tokens, stop }, attempt) => {
@@ -214,7 +217,7 @@ export class Generation {
         logps: select(logps, records),
         entropies: select(entropies, records),
         stop: stop ?? "length",
-        expertIds: this.options.keepExperts ? this.traces[attempt].pack(config.activeExperts, config.experts) : null,
+        expertIds: this.expertsOf(records),
       };
     });
   }
@@ -264,6 +267,14 @@ export class Generation {
       positions: this.fedPositions.subarray(0, this.fed),
       segments: this.rows.segments,
     };
+  }
+
+  private expertsOf(records: Int32Array): Uint8Array | Uint16Array | null {
+    const drawn = this.drawnExperts.slice(0, records.length);
+    return gatherExperts(
+      drawn.map(({ experts }) => experts),
+      drawn.map(({ first }, t) => records[t] - first),
+    );
   }
 
   private recordsOf(attempt: number): Int32Array {

@@ -3,10 +3,10 @@ import { ExpertCounter } from "../model/expert-use.ts";
 import type { Policy } from "../model/policy.ts";
 import { CachedForward, type CachedRange, type FedRun } from "./cached-forward.ts";
 import { type Completion, Ending } from "./completion.ts";
-import { ExpertTrace, readExperts } from "./expert-trace.ts";
 import type { GenerationOptions, SampledAttempt } from "./generation.ts";
 import { RowRanges } from "./row-ranges.ts";
 import { type DrawnRows, Sampler } from "./sampler.ts";
+import { readExperts, TokenTrace } from "./token-trace.ts";
 
 /** How much is under way at once; none of it changes what is sampled. */
 export interface QueueLimits {
@@ -33,9 +33,7 @@ interface Underway {
   /** Its number at its prompt. */
   g: number;
   completion: Completion;
-  logps: number[];
-  entropies: number[];
-  experts: ExpertTrace;
+  trace: TokenTrace;
   /** Its last token, to be fed behind its rows in the cache. */
   run: FedRun & { tokens: [number] };
   /** Whether it has a place in the cache. */
@@ -166,9 +164,7 @@ export class GenerationQueue {
       group,
       g,
       completion: this.ending.begin(),
-      logps: [],
-      entropies: [],
-      experts: new ExpertTrace(),
+      trace: new TokenTrace(),
       run: { own: { start: 0, length: 0 }, parent: group.range, tokens: [0] },
       placed: false,
     };
@@ -200,17 +196,17 @@ export class GenerationQueue {
     };
     const records = { logps: pieceScope.temporary("f32", count), entropies: pieceScope.temporary("f32", count) };
     const ids = await this.sampler.draw(drawnFrom, request, records);
-    const logps = await device.read(records.logps);
-    const entropies = await device.read(records.entropies);
-    const experts = keepExperts ? await readExperts(device, routings) : [];
+    const pass = {
+      logps: await device.read(records.logps),
+      entropies: await device.read(records.entropies),
+      experts: keepExperts ? await readExperts(device, routings, rows, config) : null,
+    };
     await this.experts.add(device, routings);
     for (let i = 0; i < count; i++) {
-      const { attempt, row } = draws[i];
+      const { attempt } = draws[i];
       attempt.completion.add(ids[i]);
       attempt.run.tokens[0] = ids[i];
-      attempt.logps.push(logps[i]);
-      attempt.entropies.push(entropies[i]);
-      if (keepExperts) attempt.experts.add(experts, row, config.activeExperts);
+      attempt.trace.add(pass, i);
     }
     this.tokenCount += count;
   }
@@ -240,16 +236,11 @@ export class GenerationQueue {
     return group.places.pop() ?? this.ranges.take(this.attemptRows);
   }
 
-  private end({ group, g, run, placed, completion, logps, entropies, experts }: Underway): void {
-    const { keepExperts } = this.options;
-    const { activeExperts, experts: expertCount } = this.policy.config;
-    const Numbers = this.policy.device.info.precision === "f64" ? Float64Array : Float32Array;
+  private end({ group, g, run, placed, completion, trace }: Underway): void {
     this.done[group.prompt][g] = {
       tokens: completion.tokens,
-      logps: Numbers.from(logps),
-      entropies: Numbers.from(entropies),
       stop: completion.stop ?? "length",
-      expertIds: keepExperts ? experts.pack(activeExperts, expertCount) : null,
+      ...trace.finish(this.policy.device),
     };
     this.endedCount++;
     group.unfinished--;

@@ -33,7 +33,7 @@ export interface RolloutOptions extends SamplingOptions {
    * rollout be adopted and takes the memory of a training pass.
    */
   keeping?: Keeping;
-  /** Attempts under way at once with keeping `keys`, at most, from 1; default 256. */
+  /** Attempts under way at once with keeping `keys`, at most, from 1; default 512. */
   maxActive?: number;
   /**
    * Bytes of keys and values with keeping `keys`, at most, but always enough for one attempt at the longest prompt;
@@ -68,7 +68,7 @@ export interface Rollout {
   adopt(attempts: readonly number[]): RolloutForward;
 }
 
-const defaultActive = 256;
+const defaultActive = 512;
 const defaultCacheBytes = 2 ** 30;
 
 /** Prompt rows that enter a piece beside attempts under way: they fill the products, and their memory stays small. */

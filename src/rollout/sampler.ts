@@ -100,10 +100,11 @@ export class Sampler {
     { first, count }: { first: number; count: number },
   ): DeviceBuffer {
     const { device, pieceScope, config } = this.policy;
-    const { repetitionPenalty } = this.options;
+    const { repetitionPenalty, minNewTokens } = this.options;
     const { vocabularySize: vocabulary } = config;
     const barred: number[] = [];
-    for (let row = 0; row < count; row++)
+    // A completion of one token is never too short for the smaller minimums.
+    for (let row = 0; row < count && minNewTokens > 1; row++)
       if (rows.tooShort(first + row)) for (const id of this.barredIds) barred.push(row * vocabulary + id);
     if (repetitionPenalty === 1 && barred.length === 0) return logits;
 

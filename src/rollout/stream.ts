@@ -3,10 +3,10 @@ import type { Policy } from "../model/policy.ts";
 import type { TextStream } from "../prompt/tokenizer-text-stream.ts";
 import { CachedForward } from "./cached-forward.ts";
 import { Ending } from "./completion.ts";
-import { ExpertTrace, readExperts } from "./expert-trace.ts";
 import type { SampledAttempt } from "./generation.ts";
 import { completeGeneration, type RolloutOptions } from "./rollout.ts";
 import { Sampler } from "./sampler.ts";
+import { readExperts, TokenTrace } from "./token-trace.ts";
 
 /** What `streamCompletion` is told: as `sampleAttempts`, for one attempt. */
 export interface StreamOptions
@@ -106,9 +106,7 @@ export async function* streamCompletion(
   const { tokens } = completion;
   const text: TextStream | null = complete.textStream?.() ?? null;
   const { device, pieceScope, config } = policy;
-  const trace = new ExpertTrace();
-  const logps: number[] = [];
-  const entropies: number[] = [];
+  const trace = new TokenTrace();
   try {
     conversation.begin(prompt, prompt.length + complete.maxNewTokens - 1);
     let next = prompt.slice(conversation.cached.length);
@@ -121,24 +119,17 @@ export async function* streamCompletion(
         context: () => [prompt, tokens],
       };
       const [token] = Array.from(await sampler.draw(hidden, request, records));
-      const [logp] = await device.read(records.logps);
-      const [entropy] = await device.read(records.entropies);
-      if (complete.keepExperts) trace.add(await readExperts(device, routings), row, config.activeExperts);
+      const logps = await device.read(records.logps);
+      const entropies = await device.read(records.entropies);
+      const experts = complete.keepExperts ? await readExperts(device, routings, [row], config) : null;
       completion.add(token);
-      logps.push(logp);
-      entropies.push(entropy);
+      trace.add({ logps, entropies, experts }, 0);
       next = [token];
       // Sampling waits for nothing: without this, neither signals nor streams would get a turn between tokens.
       await new Promise((resume) => setImmediate(resume));
-      yield { token, logp, text: text ? text.push(token) + (completion.stop ? text.flush() : "") : "" };
+      yield { token, logp: logps[0], text: text ? text.push(token) + (completion.stop ? text.flush() : "") : "" };
     }
-    return {
-      tokens,
-      logps: Float64Array.from(logps),
-      entropies: Float64Array.from(entropies),
-      stop: completion.stop,
-      expertIds: complete.keepExperts ? trace.pack(config.activeExperts, config.experts) : null,
-    };
+    return { tokens, stop: completion.stop, ...trace.finish(device) };
   } finally {
     if (!options.conversation) conversation.close();
   }
