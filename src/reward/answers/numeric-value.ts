@@ -1,3 +1,4 @@
+import { hashText } from "../../base/rng.ts";
 import type { Rational } from "../../data/rational.ts";
 import type { Expression } from "./expression.ts";
 
@@ -146,7 +147,15 @@ function call(name: string, args: readonly Approximate[], { field }: Place): App
   if (name === "binom" && y !== undefined) {
     return divide(factorial(x.re), multiply(factorial(y.re), factorial(x.re - y.re)));
   }
+  if (/^[a-zA-Z](?![a-z])/.test(name)) return unnamed(name, args);
   return args.length === 1 && Object.hasOwn(REAL_FUNCTIONS, name) ? monotone(REAL_FUNCTIONS[name], x) : UNDEFINED;
+}
+
+/** `f(x)` of an f that nothing is known of: some fixed smooth function of its own, so that only identities in f hold. */
+function unnamed(name: string, args: readonly Approximate[]): Approximate {
+  const phase = rounded(hashText(name) / 2 ** 30);
+  const mixed = args.reduce((sum, arg, nth) => add(sum, multiply(rounded(0.7 + nth), arg)), phase);
+  return monotone((x) => 2 + Math.sin(x), mixed);
 }
 
 /** Of whole numbers only. */

@@ -125,6 +125,7 @@ export function plainLatex(text: string): string {
     .replace(/~/g, " ")
     .replace(/\^\s*(?:\{\s*\\circ\s*\}|\\circ)/g, "\\degree ")
     .replace(/\^\s*\{?\s*\\degree\s*\}?/g, "\\degree ")
+    .replace(/(?<=\d\s*)\\mathrm\s*\{\s*([mghsLNJW])\s*\}/g, "\\text{$1}")
     .replace(/\\mathrm\s*\{\s*([^{}]*)\}/g, (_, inner: string) =>
       /^[a-zA-Z ]{2,}$/.test(inner) ? `\\text{${inner}}` : ` ${inner}`,
     )

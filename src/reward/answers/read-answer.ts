@@ -42,18 +42,20 @@ export function readAnswer(plain: string): Answer | null {
   const early = readChoice(plain) ?? readNumeral(plain) ?? readNumberWord(plain) ?? readWords(plain);
   if (early !== null) return early;
   if (plain.includes("\\begin")) return readMatrix(plain);
-  const tokens = latexTokens(joinedUnion(plain));
+  // `= 5` and `\approx 5` say 5.
+  const tokens = latexTokens(spelledOut(plain.replace(/^(?:=|\\approx\b)/, "")));
   const answer = tokens === null ? null : read(tokens);
   if (answer !== null || !plain.includes("\\text")) return answer ?? readSentence(plain);
   // Mathematics inside of \text{…}: `\text{1:03 PM}`.
-  const bare = latexTokens(joinedUnion(plain.replace(/\\text\{([^{}]*)\}/g, " $1 ")));
+  const bare = latexTokens(spelledOut(plain.replace(/\\text\{([^{}]*)\}/g, " $1 ")));
   return (bare === null ? null : read(bare)) ?? readSentence(plain);
 }
 
-/** `U` between intervals is ∪; `\mathbb{R}` is one sign. */
-function joinedUnion(plain: string): string {
+/** `U` between intervals is ∪; `m/s` after a number is a unit; `\mathbb{R}` is one sign. */
+function spelledOut(plain: string): string {
   return plain
     .replace(/([)\]}])\s*U\s*(?=[([\\])/g, "$1\\cup ")
+    .replace(/(?<=\d\s*)(km|cm|mm|mi|ft|m)\s*\/\s*(sec|min|hr|s|h)(?![a-z])/g, "\\text{$1/$2}")
     .replace(/\\mathbb\s*\{?\s*R\s*\}?|\\text\{\s*all real numbers\s*\}|\ball real numbers\b/gi, "\\Reals ");
 }
 
@@ -63,6 +65,7 @@ function read(tokens: readonly Token[]): Answer | null {
     readList(tokens) ??
     readMember(tokens) ??
     readSets(tokens) ??
+    readNamed(tokens) ??
     readRelation(tokens) ??
     readBracketed(tokens) ??
     readRatio(tokens) ??
@@ -122,6 +125,19 @@ function readSets(tokens: readonly Token[]): Answer | null {
   return sets.some((set) => set === null) ? null : { kind: "union", parts: sets as Answer[] };
 }
 
+/** `S = [1, 2)` and `(x, y) = (1, 2)`: what is named stands for itself. */
+function readNamed(tokens: readonly Token[]): Answer | null {
+  const [left, right, ...more] = split(tokens, (token) => isSign(token, "="));
+  if (right === undefined || more.length > 0) return null;
+  const named = readBracketed(right);
+  if (named === null || named.kind === "value") return null;
+  if (left.length === 1 && left[0].kind === "letter") return named;
+  const names = readBracketed(left);
+  const isNames =
+    names?.kind === "tuple" && names.items.every((item) => item.kind === "value" && item.value.kind === "symbol");
+  return isNames && named.kind === "tuple" && named.items.length === names.items.length ? named : null;
+}
+
 function readRelation(tokens: readonly Token[]): Answer | null {
   const isRelation = (token: Token) =>
     (token.kind === "sign" || token.kind === "command") && Object.hasOwn(RELATIONS, token.text);
@@ -133,9 +149,11 @@ function readRelation(tokens: readonly Token[]): Answer | null {
   const known = values as (Answer & { kind: "value" })[];
   return {
     kind: "relation",
-    sides: known.map(({ value }) => value),
+    sides: known.map(({ value, unit }) =>
+      unit === "%" ? { kind: "quotient", over: value, under: whole(100) } : value,
+    ),
     relations: relations.map(({ text }) => RELATIONS[text]),
-    unit: known[known.length - 1].unit,
+    unit: known[known.length - 1].unit.replace("%", ""),
   };
 }
 

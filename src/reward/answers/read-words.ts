@@ -22,13 +22,14 @@ export function readChoice(plain: string): Answer | null {
   if (match === null) return null;
   const marked = bare !== plain || bare.startsWith("(");
   const letter = match[1];
-  if (bare.startsWith("(") !== bare.includes(")")) return null;
+  if (bare.startsWith("(") && !bare.includes(")")) return null;
   return marked || /[A-Z]/.test(letter) ? { kind: "choice", letter: letter.toUpperCase() } : null;
 }
 
-/** The letter of a choice that begins an answer, as in `(C) 12` or `\text{(C)}\ 12`; null when none does. */
+/** The letter of a choice that begins an answer, as in `(C) 12`, `\text{(C)}\ 12` or `C: 12`; null when none does. */
 export function leadingChoice(plain: string): string | null {
-  return /^(?:\\text\{\s*)?\(([A-Za-z])\)/.exec(plain)?.[1].toUpperCase() ?? null;
+  const match = /^(?:\\text\{\s*)?(?:\(([A-Za-z])\)|([A-Z])[):.])(?=[\s\\}]|$)/.exec(plain);
+  return (match?.[1] ?? match?.[2])?.toUpperCase() ?? null;
 }
 
 /** `52_8`, `52_{\text{eight}}`, `52 (base 8)`: digits with their base. */
@@ -41,6 +42,9 @@ export function readNumeral(plain: string): Answer | null {
   const base = BASES.includes(match[2].toLowerCase()) ? BASES.indexOf(match[2].toLowerCase()) + 2 : Number(match[2]);
   const isNumeral = /\d/.test(match[1]) || base > 10;
   if (!isNumeral || !(base >= 2 && base <= 36)) return null;
+  if (base === 10 && /^-?\d{1,200}$/.test(match[1])) {
+    return { kind: "value", value: { kind: "number", value: rational(BigInt(match[1])) }, unit: "" };
+  }
   const digits = match[1].toUpperCase().replace(/^(-?)0+(?=[0-9A-Z])/, "$1");
   return { kind: "numeral", digits, base };
 }

@@ -211,7 +211,7 @@ function same(a: Bound, b: Bound): boolean {
 }
 
 function sameBound(a: Bound, b: Bound): boolean | null {
-  if (a.value === b.value && !Number.isFinite(a.value)) return true;
+  if (!Number.isFinite(a.value) || !Number.isFinite(b.value)) return a.value === b.value;
   if (Math.abs(a.value - b.value) > 1e-6 * Math.max(1, Math.abs(a.value))) return false;
   return sameExpression(a.at, b.at);
 }

@@ -15,7 +15,7 @@ const FLIPPED: Readonly<Partial<Record<Relation, Relation>>> = { "<": ">", ">": 
  * @returns null when two expressions leave it open
  */
 export function sameAnswer(answer: Answer, gold: Answer): boolean | null {
-  const [a, b] = [spread(answer), spread(gold)];
+  const [a, b] = [spread(asPoint(answer, gold)), spread(asPoint(gold, answer))];
   const asItems = sameItems(a, b);
   if (asItems !== undefined) return asItems;
   if (a.kind === "value" && b.kind === "value") return sameValue(a, b);
@@ -46,6 +46,19 @@ function spread(of: Answer): Answer {
   if (several.length === 1) return of;
   const unit = of.kind === "value" ? of.unit : "";
   return { kind: "list", items: several.map((each) => ({ kind: "value", value: each, unit })), joint: "or" };
+}
+
+/** `x = 1, y = 2` as the point (1, 2) where the other side is one: values in the alphabetical order of their names. */
+function asPoint(of: Answer, other: Answer): Answer {
+  if (other.kind !== "tuple" || of.kind !== "list" || of.items.length !== other.items.length) return of;
+  const named = of.items.flatMap((item) => {
+    const isNamed = item.kind === "relation" && item.relations.join() === "=" && isName(item.sides[0]);
+    return isNamed ? [{ name: nameOf(item.sides[0]), value: item.sides[1] }] : [];
+  });
+  const names = new Set(named.map(({ name }) => name));
+  if (names.size !== of.items.length) return of;
+  const sorted = named.sort((a, b) => (a.name < b.name ? -1 : 1));
+  return { kind: "tuple", items: sorted.map(({ value }) => ({ kind: "value", value, unit: "" })) };
 }
 
 /** Lists and finite sets, item by item in any order; undefined when the two are not of that kind. */

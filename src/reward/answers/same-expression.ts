@@ -29,6 +29,8 @@ const ENOUGH_POINTS = 4;
  * @returns null when that does not tell: too large to compute, or undefined nearly everywhere
  */
 export function sameExpression(a: Expression, b: Expression): boolean | null {
+  const [endA, endB] = [infinityOf(a), infinityOf(b)];
+  if (endA !== 0 || endB !== 0) return endA === endB;
   return (
     exactly(() => {
       const effort = new Effort();
@@ -44,16 +46,21 @@ export function rationalOf(expression: Expression): Rational | null {
 
 /** The value of a real constant in double precision; null for anything else. ±∞ for `\infty` and `-\infty`. */
 export function realOf(expression: Expression): number | null {
-  if (expression.kind === "symbol" && expression.name === "infty") return Number.POSITIVE_INFINITY;
-  if (expression.kind === "product" && expression.factors.length === 2) {
-    const [sign, size] = expression.factors;
-    if (size.kind === "symbol" && size.name === "infty" && sign.kind === "number") {
-      return sign.value.numerator < 0n ? Number.NEGATIVE_INFINITY : Number.POSITIVE_INFINITY;
-    }
-  }
+  const infinity = infinityOf(expression);
+  if (infinity !== 0) return infinity * Number.POSITIVE_INFINITY;
   if (symbolsOf(expression).variables.size > 0) return null;
   const { re, im } = valueAt(expression, { point: new Map(), field: "real" });
   return Number.isNaN(re) || im !== 0 ? null : re;
+}
+
+/** 1 for `\infty`, −1 for `-\infty`, 0 for anything else. */
+function infinityOf(expression: Expression): -1 | 0 | 1 {
+  if (expression.kind === "symbol") return expression.name === "infty" ? 1 : 0;
+  if (expression.kind === "sum" && expression.terms.length === 1) return infinityOf(expression.terms[0]);
+  if (expression.kind !== "product" || expression.factors.length !== 2) return 0;
+  const [sign, size] = expression.factors;
+  if (infinityOf(size) !== 1 || sign.kind !== "number" || sign.value.numerator === 0n) return 0;
+  return sign.value.numerator < 0n ? -1 : 1;
 }
 
 /**

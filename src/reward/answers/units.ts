@@ -39,6 +39,8 @@ const MEASURES = [
 ];
 const NAMES = new Map(MEASURES.flatMap((line) => line.split(" ").map((name, _, [first]) => [name, first] as const)));
 const PLURALS: Readonly<Record<string, string>> = { inches: "inch", feet: "foot" };
+/** Rates that have names of their own. */
+const RATES: Readonly<Record<string, string>> = { "mile hour": "mph", "km hour": "kph" };
 /** Words that say nothing about which unit it is. */
 const FILLERS = new Set("of the a an total exactly about approximately roughly per".split(" "));
 
@@ -74,11 +76,12 @@ export function unitOf(tokens: readonly Token[]): string | null {
     else if (!(kind === "sign" && "./".includes(text))) return null;
   }
   if (squared !== "" && words.length > 0) words[0] += squared;
-  return words.join(" ");
+  const unit = words.join(" ");
+  return RATES[unit] ?? unit;
 }
 
 function unitName(word: string): string {
-  const singular = PLURALS[word] ?? NAMES.get(word) ?? word.replace(/(?<=...)s$/, "");
+  const singular = PLURALS[word] ?? NAMES.get(word) ?? word.replace(/(?<=x|sh|ch)es$|(?<=...)s$/, "");
   return NAMES.get(singular) ?? singular;
 }
 
