@@ -1,7 +1,7 @@
 import { existsSync } from "node:fs";
 import { TrainingError } from "../base/errors.ts";
 import type { StepReport } from "../train/hooks.ts";
-import type { RlStage, SupervisedStage } from "./recipe.ts";
+import type { TrainingStage } from "./recipe.ts";
 
 /** The checkpoints of a run, as far as they matter when training diverges. */
 export class SavedCheckpoints {
@@ -29,7 +29,7 @@ export class SavedCheckpoints {
 /** A `TrainingError` that also says at which step, which checkpoint to go back to and what to try. */
 export function explainDivergence(
   error: TrainingError,
-  stage: SupervisedStage | RlStage,
+  stage: TrainingStage,
   step: number,
   { latest, good }: SavedCheckpoints,
 ): TrainingError {

@@ -3,10 +3,10 @@ import { formatCount } from "../report/format.ts";
 import { countedPolicy } from "../train/counted-policy.ts";
 import { checkMemory, type PlannedRun } from "./memory-check.ts";
 import { openTask } from "./open-task.ts";
-import type { Recipe } from "./recipe.ts";
+import { isReinforcement, type Recipe } from "./recipe.ts";
 import { remarksOnTraining } from "./remarks.ts";
 import { measuredPrompts, type PlannedStage, planStages } from "./stage-plan.ts";
-import { grpoOptions, supervisedOptions } from "./training-options.ts";
+import { grpoOptions, ppoOptions, supervisedOptions } from "./training-options.ts";
 
 /**
  * What `runRecipe` would do, without doing any of it: stages with their steps, what is trained, what is not used of the
@@ -39,10 +39,11 @@ function inWords({ recipe, task, model }: PlannedRun, stage: PlannedStage): stri
   const steps = `${stage.name}${kind}: ${formatCount(stage.steps)} steps of`;
   const setting = { recipe, task, model, peakFlops: null };
   const rows = (most = 0) => `micro-batches of up to ${formatCount(most)} rows; ${ending}`;
-  if (stage.kind === "rl") {
+  if (isReinforcement(stage)) {
     const { length } = task.prompts("reinforcement", stage.problems, seed);
     const attempts = `${stage.promptsPerStep} problems × ${stage.group} attempts of up to ${task.maxNewTokens} tokens`;
-    return `${steps} ${attempts}, from ${formatCount(length)} problems; ${rows(grpoOptions(stage, setting).microBatchTokens)}`;
+    const options = stage.kind === "rl" ? grpoOptions(stage, setting) : ppoOptions(stage, setting);
+    return `${steps} ${attempts}, from ${formatCount(length)} problems; ${rows(options.microBatchTokens)}`;
   }
   const { length } = task.demonstrations(stage.workedSolutions, seed);
   return `${steps} ${stage.batchSize} worked solutions of ${formatCount(length)}; ${rows(supervisedOptions(stage, setting).microBatchTokens)}`;

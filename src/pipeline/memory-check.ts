@@ -3,10 +3,10 @@ import { describeDevices } from "../engine/registry.ts";
 import { greedy } from "../rollout/sampling.ts";
 import type { FrozenArray, ModelPlan } from "../train/counted-policy.ts";
 import { estimateStage, type StageMemory, type StagePlan, type TrainingPlan } from "../train/memory-estimate.ts";
-import type { Recipe } from "./recipe.ts";
+import { isReinforcement, type Recipe } from "./recipe.ts";
 import { measuredPrompts, type PlannedStage } from "./stage-plan.ts";
 import type { Task } from "./task.ts";
-import { grpoOptions, supervisedOptions } from "./training-options.ts";
+import { grpoOptions, ppoOptions, supervisedOptions } from "./training-options.ts";
 
 /** A run as far as it is known before its weights are read. */
 export interface PlannedRun {
@@ -79,6 +79,13 @@ function stagePlan({ recipe, task, model }: PlannedRun, stage: PlannedStage): St
       kind: "grpo",
       prompts: task.prompts("reinforcement", stage.problems, seed),
       options: grpoOptions(stage, setting),
+      reference: stage.beta > 0,
+    };
+  else if (stage.kind === "ppo")
+    training = {
+      kind: "ppo",
+      prompts: task.prompts("reinforcement", stage.problems, seed),
+      options: ppoOptions(stage, setting),
       reference: stage.beta > 0,
     };
   else if (stage.kind !== "eval")
@@ -155,10 +162,10 @@ function possibleMends(run: PlannedRun, stage: PlannedStage): Mend[] {
   const { microBatchTokens = 8192 } = stagePlan(run, stage).training?.options ?? {};
   const fewer = Math.max(16, Math.floor(microBatchTokens / 2));
   add(`stages.${name}.microBatchTokens=${fewer}`, {}, { ...stage, microBatchTokens: fewer });
-  if (stage.kind !== "rl") return found;
+  if (!isReinforcement(stage)) return found;
   for (const [field, least] of [
     ["promptsPerStep", 1],
-    ["group", 2],
+    ["group", stage.kind === "rl" ? 2 : 1],
   ] as const) {
     const half = Math.max(least, Math.floor(stage[field] / 2));
     if (half < stage[field]) add(`stages.${name}.${field}=${half}`, {}, { ...stage, [field]: half });

@@ -94,16 +94,17 @@ export function checkStages({ model, task, evaluation, stages }: StagedRecipe, c
     names.add(name);
     if (kind === "pretrain" && (i > 0 || model?.from !== undefined))
       refuse("kind", "pretrain starts from nothing: only as the first stage, without model.from; use sft");
-    if (kind !== "pretrain" && kind !== "sft" && kind !== "rl") return;
+    const reinforces = kind === "rl" || kind === "ppo";
+    if (kind !== "pretrain" && kind !== "sft" && !reinforces) return;
     if (steps === undefined && epochs === undefined) refuse("steps", "missing; say steps, or epochs");
     if (steps !== undefined && epochs !== undefined) refuse("epochs", "steps are given, too: remove one of them");
-    if (kind === "rl" && !words)
+    if (reinforces && !words)
       for (const part of ["flexible", "setup"])
         if (((rewards ?? {}) as Readonly<Record<string, unknown>>)[part])
           refuse(`rewards.${part}`, "this part is of problems in words: remove this weight");
     if (words) return;
-    if (kind === "rl" && problems === undefined) refuse("problems", "missing; say how many expressions there are");
-    if (kind !== "rl" && workedSolutions === undefined)
+    if (reinforces && problems === undefined) refuse("problems", "missing; say how many expressions there are");
+    if (!reinforces && workedSolutions === undefined)
       refuse("workedSolutions", "missing; say how many worked solutions there are");
   });
 }

@@ -2,6 +2,7 @@ import { z } from "zod";
 import { MAX_THREADS } from "../engine/registry.ts";
 import { checkRewards, checkStages, hasStages } from "./recipe-checks.ts";
 import { modelSchema } from "./recipe-model.ts";
+import { checkPpo, ppoFields } from "./recipe-ppo.ts";
 import { taskSchema } from "./recipe-task.ts";
 
 const whole = (doc: string, low: number, high = 1e9) => z.number().int().min(low).max(high).describe(doc);
@@ -13,7 +14,7 @@ const stageName = z
   .describe("name of the stage: lower-case letters, digits and -");
 
 const optimizerFields = {
-  steps: whole("optimizer steps (for rl: rollouts); give this or epochs", 1).optional(),
+  steps: whole("optimizer steps (for rl and ppo: rollouts); give this or epochs", 1).optional(),
   epochs: z
     .number()
     .positive()
@@ -113,10 +114,30 @@ const rlStage = z.strictObject({
     .describe("weight of each reward part"),
 });
 
+const { problems, decay, temperature, topK, topP, minP, lengthProbe, rewards } = rlStage.shape;
+
+const ppoStage = z
+  .strictObject({
+    kind: z.literal("ppo").describe("PPO with a critic"),
+    name: stageName,
+    problems,
+    ...optimizerFields,
+    decay,
+    ...ppoFields,
+    temperature,
+    topK,
+    topP,
+    minP,
+    lengthProbe,
+    rewards,
+  })
+  .superRefine(checkPpo);
+
 const stage = z.discriminatedUnion("kind", [
   z.strictObject({ kind: z.literal("pretrain").describe("supervised, from nothing"), ...supervisedFields }),
   z.strictObject({ kind: z.literal("sft").describe("supervised, from the stage before"), ...supervisedFields }),
   rlStage,
+  ppoStage,
   z.strictObject({ kind: z.literal("eval").describe("measure only"), name: stageName }),
 ]);
 
@@ -208,3 +229,11 @@ export type Stage = Recipe["stages"][number];
 export type SupervisedStage = Extract<Stage, { kind: "pretrain" | "sft" }>;
 /** A stage of GRPO. */
 export type RlStage = Extract<Stage, { kind: "rl" }>;
+/** A stage of PPO with a critic. */
+export type PpoStage = Extract<Stage, { kind: "ppo" }>;
+/** A stage that trains. */
+export type TrainingStage = SupervisedStage | RlStage | PpoStage;
+
+/** Whether a stage samples attempts and learns from their rewards. */
+export const isReinforcement = <S extends { kind: string }>(stage: S): stage is Extract<S, { kind: "rl" | "ppo" }> =>
+  stage.kind === "rl" || stage.kind === "ppo";

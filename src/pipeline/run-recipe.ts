@@ -18,7 +18,7 @@ import { type EvaluationProgress, measureStage } from "./measure-stage.ts";
 import { checkMemory } from "./memory-check.ts";
 import type { ModelMoment } from "./model-store.ts";
 import { openTask } from "./open-task.ts";
-import type { Recipe } from "./recipe.ts";
+import { isReinforcement, type Recipe } from "./recipe.ts";
 import { remarksOnTraining } from "./remarks.ts";
 import { type PlannedStage, planStages } from "./stage-plan.ts";
 import { runTrainingStage, type StageContext } from "./stage-runner.ts";
@@ -261,7 +261,7 @@ function beginningOf(dir: string, stages: readonly PlannedStage[], index: number
   if (found?.step === before.steps) return { kind: "checkpoint", path: found.path };
   const stage = stages[index];
   // Nobody else asks for the beginning.
-  if (stage.kind !== "rl" || stage.beta === 0) return { kind: "start" };
+  if (!isReinforcement(stage) || stage.beta === 0) return { kind: "start" };
   throw new CheckpointError(
     `${dir}: stage ${stage.name} measures KL against the model as ${before.name} left it, expected its checkpoint at step ` +
       `${before.steps}, found ${found ? `none after step ${found.step}` : "none"}; put it back, or start a new run under another name`,

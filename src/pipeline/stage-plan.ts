@@ -1,19 +1,16 @@
 import type { Prompt } from "../records/problem.ts";
 import type { ModelPlan } from "../train/counted-policy.ts";
 import { withinContext } from "./fit-context.ts";
-import type { Recipe, RlStage, Stage, SupervisedStage } from "./recipe.ts";
+import { isReinforcement, type Recipe, type Stage, type TrainingStage } from "./recipe.ts";
 import type { Task } from "./task.ts";
 
 /** A training stage whose steps are known, and whatever else its recipe leaves to the kind of task and of model. */
-export type Planned<S extends SupervisedStage | RlStage> = S & { steps: number; balanceCoefficient: number } & Required<
-    Pick<S, Extract<keyof S, "lengthProbe">>
-  >;
+export type Planned<S extends TrainingStage> = S extends TrainingStage
+  ? S & { steps: number; balanceCoefficient: number } & Required<Pick<S, Extract<keyof S, "lengthProbe">>>
+  : never;
 
 /** A stage ready to run. */
-export type PlannedStage =
-  | Planned<SupervisedStage>
-  | Planned<RlStage>
-  | Exclude<Stage, { kind: "pretrain" | "sft" | "rl" }>;
+export type PlannedStage = Planned<TrainingStage> | Extract<Stage, { kind: "eval" }>;
 
 /** What a recipe comes to with its task and its model. */
 export interface Plan {
@@ -45,7 +42,7 @@ export function planStages(
   const stages = recipe.stages.map((stage): PlannedStage => {
     if (stage.kind === "eval") return stage;
     const { balanceCoefficient = balance } = stage;
-    if (stage.kind === "rl") {
+    if (isReinforcement(stage)) {
       const { length } = task.prompts("reinforcement", stage.problems, seed);
       const { lengthProbe = probed } = stage;
       return { ...stage, balanceCoefficient, lengthProbe, steps: stepsOf(stage, length, stage.promptsPerStep) };

@@ -13,16 +13,19 @@ import { trainGrpo } from "../train/grpo.ts";
 import type { GrpoRun } from "../train/grpo-run.ts";
 import type { AfterStep, StepReport } from "../train/hooks.ts";
 import { probeLengths } from "../train/length-probe.ts";
+import { trainPpo } from "../train/ppo.ts";
+import { closeCritic, createCritic, loadCritic, saveCritic } from "../train/ppo-critic.ts";
+import type { Critic } from "../train/ppo-run.ts";
 import { trainSupervised } from "../train/supervised.ts";
 import { loadOptimizer, readStageProgress, type StageProgress, saveTrainingState } from "../train/training-state.ts";
 import { AdamW } from "../update/adamw.ts";
 import { attemptRecord } from "./attempt-record.ts";
 import { explainDivergence, SavedCheckpoints } from "./divergence.ts";
 import type { ModelMoment, ModelStore } from "./model-store.ts";
-import type { Recipe, RlStage, SupervisedStage } from "./recipe.ts";
+import { isReinforcement, type PpoStage, type Recipe, type RlStage, type TrainingStage } from "./recipe.ts";
 import type { Planned } from "./stage-plan.ts";
 import type { Task } from "./task.ts";
-import { grpoOptions, supervisedOptions } from "./training-options.ts";
+import { grpoOptions, ppoOptions, supervisedOptions } from "./training-options.ts";
 import { TrainingWatch, warningOfProbe, warningOfSilence } from "./training-watch.ts";
 
 /** What a stage works with. */
@@ -55,23 +58,25 @@ export type StageOutcome = { status: "done" | "stopped"; seconds: number; steps:
  * Trains one stage with logging, checkpoints and validation.
  *
  * The best checkpoint is the one of highest validation accuracy. Without validation it is the one over whose steps, since
- * the checkpoint before, the mean reward was highest (rl) or the mean loss lowest (supervised).
+ * the checkpoint before, the mean reward was highest (rl, ppo) or the mean loss lowest (supervised).
  *
  * @throws TrainingError when the loss, the gradient or a weight is not finite, naming what to try and the last good
  * checkpoint: the newest with whose weights a finite loss was computed
  */
 export async function runTrainingStage(
   context: StageContext,
-  stage: Planned<SupervisedStage> | Planned<RlStage>,
+  stage: Planned<TrainingStage>,
   start: StageStart,
 ): Promise<StageOutcome> {
   const { policy, recipe, store, emit } = context;
-  const reference = stage.kind === "rl" && stage.beta > 0 ? await store.freeze(policy, start.beginning) : null;
+  const reference = isReinforcement(stage) && stage.beta > 0 ? await store.freeze(policy, start.beginning) : null;
   const optimizer = new AdamW(policy.parameters, stage);
+  const critic = stage.kind === "ppo" ? createCritic(policy, { ...stage, seed: recipe.seed }) : null;
   const progress: StageProgress = { stage: stage.name, step: 0, updates: 0, tokens: 0, seconds: 0 };
   if (start.checkpoint) {
     Object.assign(progress, readStageProgress(start.checkpoint));
     loadOptimizer(start.checkpoint, optimizer, policy, progress);
+    if (critic) loadCritic(start.checkpoint, critic, progress.updates);
   } else emit({ type: "stage-start", time: Date.now(), stage: stage.name, kind: stage.kind, totalSteps: stage.steps });
 
   const watch = new TrainingWatch(stage, trainedRouter(store, policy));
@@ -86,7 +91,7 @@ export async function runTrainingStage(
   let whole = progress.step;
 
   const save = async () => {
-    await checkWeights(policy);
+    await checkWeights(policy, critic);
     const score =
       context.validation.length === 0 ? mean(outcomes) : validating() ? await validate(context, progress) : null;
     outcomes = [];
@@ -98,6 +103,7 @@ export async function runTrainingStage(
       write: async (dir) => {
         await store.save(dir, policy);
         await saveTrainingState(dir, { policy, optimizer, progress });
+        if (critic) await saveCritic(dir, critic);
       },
     });
     saved.add(join(context.writer.dir, event.path));
@@ -110,7 +116,7 @@ export async function runTrainingStage(
     progress.tokens += report.tokens;
     progress.seconds = secondsBefore + (performance.now() - began) / 1000;
     saved.followedBy(report);
-    outcomes.push(stage.kind === "rl" ? report.metrics.reward : -report.metrics.loss);
+    outcomes.push(isReinforcement(stage) ? report.metrics.reward : -report.metrics.loss);
     record(context, stage.name, report, progress);
     for (const message of watch.warningsAfter(progress.step, report.metrics, report.experts))
       emit({ type: "warning", time: Date.now(), stage: stage.name, step: progress.step, message });
@@ -129,7 +135,7 @@ export async function runTrainingStage(
     await silence.look();
   };
   try {
-    await train(context, stage, { reference, optimizer, firstStep: progress.step, beforeUpdate }, afterStep);
+    await train(context, stage, { reference, optimizer, critic, firstStep: progress.step, beforeUpdate }, afterStep);
     const asked = { looks, resumed: start.checkpoint !== null, adapter: policy.adapter !== null };
     const message = warningOfSilence(silence.silent, asked);
     if (message) emit({ type: "warning", time: Date.now(), stage: stage.name, step: progress.step, message });
@@ -138,6 +144,7 @@ export async function runTrainingStage(
   } finally {
     silence.close();
     optimizer.close();
+    if (critic) closeCritic(critic);
     if (reference) closePolicy(reference);
     // What steps ran in: measuring takes other memory, and no more than it needs.
     policy.stepScope.close();
@@ -162,31 +169,40 @@ const due = (step: number, every: number, total: number) => step % every === 0 |
 
 async function train(
   context: StageContext,
-  stage: Planned<SupervisedStage> | Planned<RlStage>,
-  run: Omit<GrpoRun, "policy">,
+  stage: Planned<TrainingStage>,
+  run: Omit<GrpoRun, "policy"> & { critic: Critic | null },
   afterStep: AfterStep,
 ): Promise<void> {
   const { policy, recipe, task, peakFlops } = context;
   const { seed } = recipe;
   const lora = policy.adapter?.options ?? null;
   const setting = { recipe, task, model: { config: policy.config, lora }, peakFlops };
-  if (stage.kind !== "rl") {
+  if (!isReinforcement(stage)) {
     const demonstrations = task.demonstrations(stage.workedSolutions, seed);
     return trainSupervised({ policy, ...run }, demonstrations, supervisedOptions(stage, setting), afterStep);
   }
-  const options = grpoOptions(stage, setting);
+  const { critic } = run;
   const prompts = task.prompts("reinforcement", stage.problems, seed);
-  if (stage.lengthProbe > 0 && run.firstStep === 0) await probe(context, stage, prompts, options.sampling);
-  return trainGrpo({ policy, ...run }, prompts, task.grading, options, afterStep);
+  if (stage.kind === "ppo" && critic) {
+    const options = ppoOptions(stage, setting);
+    if (run.firstStep === 0) await probe(context, stage, prompts, options.sampling);
+    return trainPpo({ policy, ...run, critic }, prompts, task.grading, options, afterStep);
+  }
+  if (stage.kind === "rl") {
+    const options = grpoOptions(stage, setting);
+    if (run.firstStep === 0) await probe(context, stage, prompts, options.sampling);
+    return trainGrpo({ policy, ...run }, prompts, task.grading, options, afterStep);
+  }
 }
 
 /** Looks at some completions before the first step, and warns loudly where most are cut. */
 async function probe(
   { policy, task, recipe, emit }: StageContext,
-  stage: Planned<RlStage>,
+  stage: Planned<RlStage | PpoStage>,
   prompts: readonly Prompt[],
   sampling: SamplingOptions,
 ): Promise<void> {
+  if (stage.lengthProbe === 0) return;
   const found = await probeLengths(policy, prompts.slice(0, stage.lengthProbe), task.grading, {
     sampling,
     seed: recipe.seed,
@@ -222,10 +238,12 @@ function record(
 }
 
 /** @throws TrainingError when a weight is not finite: the loss would show it only at the next step */
-async function checkWeights({ device, parameters, stepScope }: Policy): Promise<void> {
+async function checkWeights({ device, parameters, stepScope }: Policy, critic: Critic | null): Promise<void> {
   const out = stepScope.temporary("f32", 1);
-  device.enqueue("sumSquares", { x: parameters.values, out, count: parameters.length });
-  const [sum] = await device.read(out);
+  for (const { values, length } of [parameters, ...(critic ? [critic.head.parameters] : [])]) {
+    device.enqueue("sumSquares", { x: values, out, count: length });
+    const [sum] = await device.read(out);
+    if (!Number.isFinite(sum)) throw new TrainingError(`the sum of the squared weights is ${sum}`);
+  }
   stepScope.end();
-  if (!Number.isFinite(sum)) throw new TrainingError(`the sum of the squared weights is ${sum}`);
 }

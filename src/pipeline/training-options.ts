@@ -3,8 +3,9 @@ import { grpoLoss } from "../loss/grpo.ts";
 import type { ModelPlan } from "../train/counted-policy.ts";
 import type { GrpoTrainingOptions } from "../train/grpo-options.ts";
 import { automaticMicroBatch } from "../train/micro-batches.ts";
+import type { PpoTrainingOptions } from "../train/ppo-options.ts";
 import type { SupervisedOptions } from "../train/supervised.ts";
-import type { Recipe, RlStage, SupervisedStage } from "./recipe.ts";
+import type { PpoStage, Recipe, RlStage, SupervisedStage, TrainingStage } from "./recipe.ts";
 import type { Planned } from "./stage-plan.ts";
 import type { Task } from "./task.ts";
 
@@ -34,14 +35,41 @@ export function grpoOptions(stage: Planned<RlStage>, setting: TrainingSetting): 
     promptsPerStep: stage.promptsPerStep,
     group: stage.group,
     updatesPerRollout: stage.updatesPerRollout,
-    rewardWeights: Object.fromEntries(Object.entries(stage.rewards).filter(([, weight]) => weight !== 0)),
+    rewardWeights: weightsOf(stage),
   };
 }
 
-function sharedOptions(
-  stage: Planned<SupervisedStage> | Planned<RlStage>,
-  { recipe, model, peakFlops }: TrainingSetting,
-) {
+/** A stage of PPO as `trainPpo` is told of it. */
+export function ppoOptions(stage: Planned<PpoStage>, setting: TrainingSetting): PpoTrainingOptions {
+  const { temperature, topK, topP, minP, gamma, lambda } = stage;
+  return {
+    ...sharedOptions(stage, setting),
+    sampling: { ...setting.task.sampling, temperature, topK, topP, minP },
+    gae: { gamma, lambda },
+    promptsPerStep: stage.promptsPerStep,
+    group: stage.group,
+    valueLearningRate: stage.valueLearningRate,
+    minibatch: stage.minibatch,
+    updateEpochs: stage.updateEpochs,
+    critic: stage.critic,
+    bootstrapCut: stage.bootstrapCut,
+    normalizeAdvantages: stage.normalizeAdvantages,
+    klIn: stage.klIn,
+    beta: stage.beta,
+    klStop: stage.klStop,
+    clip: stage.clip,
+    valueClip: stage.valueClip,
+    valueCoefficient: stage.valueCoefficient,
+    entropyBonus: stage.entropyBonus,
+    rewardWeights: weightsOf(stage),
+  };
+}
+
+/** The parts that count. */
+const weightsOf = ({ rewards }: Pick<RlStage, "rewards">): Record<string, number> =>
+  Object.fromEntries(Object.entries(rewards).filter(([, weight]) => weight !== 0));
+
+function sharedOptions(stage: Planned<TrainingStage>, { recipe, model, peakFlops }: TrainingSetting) {
   const { learningRate, warmupSteps, decay, finalShare, steps, microBatchTokens, balanceCoefficient } = stage;
   const { gradientCheckpointing } = recipe.model;
   return {

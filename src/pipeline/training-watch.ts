@@ -1,6 +1,6 @@
 import type { ExpertUse } from "../records/events.ts";
 import type { LengthProbe } from "../train/length-probe.ts";
-import type { Stage } from "./recipe.ts";
+import { isReinforcement, type Stage, type TrainingStage } from "./recipe.ts";
 import {
   entropyCollapse,
   entropyExplosion,
@@ -21,11 +21,11 @@ export class TrainingWatch {
   #symptoms: readonly Symptom[];
 
   /** @param router experts each token uses, where routers are trained; null: they are frozen, or there are none */
-  constructor(stage: Exclude<Stage, { kind: "eval" }>, router: { activeExperts: number } | null) {
+  constructor(stage: TrainingStage, router: { activeExperts: number } | null) {
     const attempts = "group" in stage ? stage.promptsPerStep * stage.group : 0;
     this.#symptoms = [
       ...(router ? [expertTakesMost(router), expertTakesNone()] : []),
-      ...(stage.kind !== "rl"
+      ...(!isReinforcement(stage)
         ? []
         : [
             mostAttemptsCut(),
@@ -93,6 +93,6 @@ export function warningOfSilence(
 /** What is odd about the stage a run begins with: training that goes on from nothing. Null when nothing is. */
 export function warningOfStart(first: Stage, from: string | null): string | null {
   if (from !== null || first.kind === "eval" || first.kind === "pretrain") return null;
-  const meant = first.kind === "rl" ? "a model that never answers right learns nothing" : "kind: pretrain says so";
+  const meant = isReinforcement(first) ? "a model that never answers right learns nothing" : "kind: pretrain says so";
   return `begins with random weights, for there is no model.from and no stage before it; ${meant}`;
 }

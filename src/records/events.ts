@@ -15,8 +15,8 @@ export type RunEvent =
   | { type: "note"; time: number; stage: string; step: number; message: string }
   | { type: "run-end"; time: number; seconds: number };
 
-/** What a stage does: supervision from nothing or from a model, reinforcement, or measuring alone. */
-export type StageKind = "pretrain" | "sft" | "rl" | "eval";
+/** What a stage does: supervision from nothing or from a model, reinforcement without or with a critic, or measuring alone. */
+export type StageKind = "pretrain" | "sft" | "rl" | "ppo" | "eval";
 
 /** How one layer's experts were used in one step. */
 export interface ExpertUse {

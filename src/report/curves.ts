@@ -91,6 +91,22 @@ const reinforcement: readonly Curve[] = [
     caption: "How undecided the policy is. It falls as the model gets sure; near 0 there is nothing left to explore.",
   },
   {
+    title: "Values",
+    metrics: [
+      { name: "values/mean", label: "values" },
+      { name: "returns/mean", label: "returns" },
+    ],
+    spread: "values/std",
+    axis: "linear",
+    caption: "What the critic expects of a state, and what came of it. The two should meet; the band is one deviation.",
+  },
+  {
+    title: "Explained variance",
+    metrics: one("values/explained_variance"),
+    axis: "linear",
+    caption: "Share of the returns' variance that the critic foresaw: 1 is perfect, 0 is no better than their mean.",
+  },
+  {
     title: "Groups without spread",
     metrics: one("frac_reward_zero_std"),
     axis: "linear",
@@ -213,7 +229,7 @@ function rewardParts({ metrics }: StageSummary, limit: number): Markup | null {
  * @returns null when the stage logged nothing to draw
  */
 export function stageCurves(stage: StageSummary, options: { limit: number }): Markup | null {
-  const curves = stage.kind === "rl" ? reinforcement : supervised;
+  const curves = stage.kind === "rl" || stage.kind === "ppo" ? reinforcement : supervised;
   const known = curves.flatMap((curve) => lineChart(toSpec(curve, stage.metrics, options.limit)) ?? []);
   const drawn = new Set(curves.flatMap(({ metrics }) => metrics.map(({ name }) => name)));
   const charts = [

@@ -40,6 +40,7 @@ const kindTitles: Record<StageSummary["kind"], string> = {
   pretrain: "Supervised training",
   sft: "Supervised training",
   rl: "Reinforcement learning",
+  ppo: "Reinforcement learning with a critic",
   eval: "Evaluation",
 };
 

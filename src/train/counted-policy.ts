@@ -9,6 +9,9 @@ import { decoderParameters, withFrozenRouters } from "../model/definitions.ts";
 import { FrozenWeights } from "../model/frozen-weights.ts";
 import { attachLora } from "../model/lora.ts";
 import { freezePolicy, frozenPolicy, type Policy, wholePolicy } from "../model/policy.ts";
+import { ValueHead } from "../model/value-head.ts";
+import { AdamW } from "../update/adamw.ts";
+import type { Critic } from "./ppo-run.ts";
 
 /** A frozen array, as it will be held. */
 export interface FrozenArray {
@@ -61,6 +64,12 @@ export function countedPolicy(device: CountingDevice, { config, frozen, lora, fr
 export function countedReference(device: CountingDevice, policy: Policy): Policy {
   const frozen = freezePolicy({ ...policy, device: device.for(purposes.reference) });
   return { ...frozen, stepScope: new Scope(device.for(purposes.activations)) };
+}
+
+/** A critic on a counted policy. */
+export function countedCritic(device: CountingDevice, { config }: Policy): Critic {
+  const head = new ValueHead(device.for(purposes.trained), config.width, { seed: 0, trained: true, filled: false });
+  return { head, optimizer: new AdamW(head.parameters) };
 }
 
 function frozenOf(device: CountingDevice, config: DecoderConfig, arrays: readonly FrozenArray[]): Policy {

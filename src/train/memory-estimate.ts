@@ -6,17 +6,21 @@ import type { Grading } from "../rollout/attempts.ts";
 import { sampleAttempts } from "../rollout/rollout.ts";
 import type { SamplingOptions } from "../rollout/sampling.ts";
 import { AdamW } from "../update/adamw.ts";
-import { countedPolicy, countedReference, type ModelPlan } from "./counted-policy.ts";
+import { countedCritic, countedPolicy, countedReference, type ModelPlan } from "./counted-policy.ts";
 import { EpochOrder } from "./epoch-order.ts";
 import { trainGrpo } from "./grpo.ts";
 import type { GrpoTrainingOptions } from "./grpo-options.ts";
 import { fillMicroBatches } from "./micro-batches.ts";
+import { trainPpo } from "./ppo.ts";
+import { closeCritic } from "./ppo-critic.ts";
+import type { PpoTrainingOptions } from "./ppo-options.ts";
 import { type SupervisedOptions, trainSupervised } from "./supervised.ts";
 
 /** What a stage trains with; all of it as the loops are told. */
 export type TrainingPlan =
   | { kind: "supervised"; demonstrations: readonly Demonstration[]; options: SupervisedOptions }
-  | { kind: "grpo"; prompts: readonly Prompt[]; options: GrpoTrainingOptions; reference: boolean };
+  | { kind: "grpo"; prompts: readonly Prompt[]; options: GrpoTrainingOptions; reference: boolean }
+  | { kind: "ppo"; prompts: readonly Prompt[]; options: PpoTrainingOptions; reference: boolean };
 
 /** A stage of a run: its training, if it trains, and the prompts it is measured on, one attempt each. */
 export interface StagePlan {
@@ -87,22 +91,19 @@ async function runHeaviestStep(
   const stop = async () => "stop" as const;
   if (plan.kind === "supervised")
     return trainSupervised(run, plan.demonstrations, { ...plan.options, schedule: only }, stop);
-  const { prompts, options } = plan;
   const reference = plan.reference ? countedReference(device, policy) : null;
-  await trainGrpo(
-    { ...run, reference },
-    prompts,
-    endless,
-    {
-      ...options,
-      schedule: only,
-      sampling: { ...options.sampling, stopStrings: [], stopTokens: [] },
-      rewardWeights: { correct: 1 },
-      // Every group teaches something, so that every one is in the update.
-      advantages: (rewards_PG) => rewards_PG.map((rewards) => rewards.map(() => 1)),
-    },
-    stop,
-  );
+  const sampling = { ...plan.options.sampling, stopStrings: [], stopTokens: [] };
+  const longest = { schedule: only, sampling, rewardWeights: { correct: 1 } };
+  if (plan.kind === "ppo") {
+    const critic = countedCritic(device, policy);
+    await trainPpo({ ...run, reference, critic }, plan.prompts, endless, { ...plan.options, ...longest }, stop);
+    closeCritic(critic);
+  } else {
+    // Every group teaches something, so that every one is in the update.
+    const advantages = (rewards_PG: readonly (readonly number[])[]) =>
+      rewards_PG.map((rewards) => rewards.map(() => 1));
+    await trainGrpo({ ...run, reference }, plan.prompts, endless, { ...plan.options, ...longest, advantages }, stop);
+  }
   if (reference) closePolicy(reference);
 }
 
@@ -113,8 +114,8 @@ const mostLooked = 1000;
 function heaviestStep(plan: TrainingPlan): number {
   const steps = Math.min(plan.options.schedule.totalSteps, mostLooked);
   const { seed = 0 } = plan.options;
-  if (plan.kind === "grpo") {
-    const { promptsPerStep = 32 } = plan.options;
+  if (plan.kind !== "supervised") {
+    const { promptsPerStep = plan.kind === "ppo" ? 128 : 32 } = plan.options;
     const order = new EpochOrder(plan.prompts, [seed, 3]);
     return largest(steps, (step) =>
       order.at(step, promptsPerStep).reduce((rows, { tokens }) => rows + tokens.length, 0),
