@@ -4,6 +4,7 @@
  */
 
 // Rewards, advantages, losses: pure functions of plain arrays.
+export { type GaeOptions, gae, type TokenAdvantages, type ValuedAttempt } from "./advantage/gae.ts";
 export { type AdvantageScale, groupAdvantages, hasSpread } from "./advantage/group.ts";
 // What went wrong, as classes.
 export {
@@ -33,6 +34,7 @@ export { type SelfTest, testKernels } from "./engine/self-test.ts";
 // Sampling and measuring.
 export { type EvaluatedAttempt, evaluate } from "./eval/evaluate.ts";
 export { type GrpoOptions, grpoLoss } from "./loss/grpo.ts";
+export { type CriticBatch, type CriticLossResult, type PpoOptions, ppoLoss } from "./loss/ppo.ts";
 export { supervisedLoss } from "./loss/supervised.ts";
 export type { Loss, LossNormalizer, LossResult, TokenBatch } from "./loss/token-batch.ts";
 // The model.
@@ -54,12 +56,20 @@ export { closePolicy, createPolicy, freezePolicy, frozenPolicy, type Policy, sco
 export { loadPretrained, type Pretrained, type PretrainedOptions } from "./model/pretrained.ts";
 export { type ResolvedModel, resolveModel } from "./model/resolve-model.ts";
 export { describeTrained, GradientWatch, type TrainedModule } from "./model/trained-modules.ts";
+export { ValueHead } from "./model/value-head.ts";
 export type { LoraPair, Weights } from "./model/weights.ts";
 // Recipes, and the runs they leave behind.
 export { type ArithmeticTask, arithmeticGrading, arithmeticTask } from "./pipeline/arithmetic-task.ts";
 export { type OpenModel, openModel } from "./pipeline/open-model.ts";
 export { defineRecipe, parseRecipe, type RecipeInput } from "./pipeline/parse-recipe.ts";
-export { type Recipe, type RlStage, recipeSchema, type Stage, type SupervisedStage } from "./pipeline/recipe.ts";
+export {
+  type PpoStage,
+  type Recipe,
+  type RlStage,
+  recipeSchema,
+  type Stage,
+  type SupervisedStage,
+} from "./pipeline/recipe.ts";
 export { type RunOptions, type RunResult, reportRun, runRecipe } from "./pipeline/run-recipe.ts";
 export { type AnsweredQuestion, sampleModel } from "./pipeline/sample-model.ts";
 export { startTraining, type TrainingThread } from "./pipeline/training-thread.ts";
@@ -87,6 +97,10 @@ export { trainGrpo } from "./train/grpo.ts";
 export type { GrpoTrainingOptions } from "./train/grpo-options.ts";
 export type { GrpoRun } from "./train/grpo-run.ts";
 export type { AfterStep, StepReport } from "./train/hooks.ts";
+export { trainPpo } from "./train/ppo.ts";
+export { closeCritic, createCritic } from "./train/ppo-critic.ts";
+export type { PpoTrainingOptions } from "./train/ppo-options.ts";
+export type { Critic, PpoRun } from "./train/ppo-run.ts";
 export { type SupervisedOptions, trainSupervised } from "./train/supervised.ts";
 export { AdamW, type AdamWOptions } from "./update/adamw.ts";
 export { learningRateAt, type ScheduleOptions } from "./update/schedule.ts";

@@ -54,6 +54,9 @@ export class ValueHead {
   }
 }
 
+/** Weights of a head on rows of D numbers. */
+export const headWeights = (width: number): number => width * width + 2 * width + 1;
+
 const denseWeight = "valueHead.dense.weight";
 const denseBias = "valueHead.dense.bias";
 const outWeight = "valueHead.out.weight";

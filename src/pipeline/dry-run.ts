@@ -1,4 +1,5 @@
 import { CountingDevice } from "../engine/registry.ts";
+import { headWeights } from "../model/value-head.ts";
 import { formatCount } from "../report/format.ts";
 import { countedPolicy } from "../train/counted-policy.ts";
 import { checkMemory, type PlannedRun } from "./memory-check.ts";
@@ -43,7 +44,9 @@ function inWords({ recipe, task, model }: PlannedRun, stage: PlannedStage): stri
     const { length } = task.prompts("reinforcement", stage.problems, seed);
     const attempts = `${stage.promptsPerStep} problems × ${stage.group} attempts of up to ${task.maxNewTokens} tokens`;
     const options = stage.kind === "rl" ? grpoOptions(stage, setting) : ppoOptions(stage, setting);
-    return `${steps} ${attempts}, from ${formatCount(length)} problems; ${rows(options.microBatchTokens)}`;
+    const critic =
+      stage.kind === "ppo" ? `, and a critic of ${formatCount(headWeights(model.config.width))} weights` : "";
+    return `${steps} ${attempts}, from ${formatCount(length)} problems${critic}; ${rows(options.microBatchTokens)}`;
   }
   const { length } = task.demonstrations(stage.workedSolutions, seed);
   return `${steps} ${stage.batchSize} worked solutions of ${formatCount(length)}; ${rows(supervisedOptions(stage, setting).microBatchTokens)}`;

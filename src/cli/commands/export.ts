@@ -2,6 +2,8 @@ import { Command, Option } from "commander";
 import { exportModel } from "../../model/export.ts";
 import { tokenizerFiles } from "../../prompt/tokenizer-files.ts";
 import { formatValue } from "../../report/format.ts";
+import { listCheckpoints } from "../../runs/checkpoints.ts";
+import { hasCritic } from "../../train/ppo-critic.ts";
 import { UsageError } from "../failure.ts";
 import { closing, openNamedModel } from "../open-text-model.ts";
 import { addExamples, addJson, addProcessor } from "../options.ts";
@@ -64,7 +66,8 @@ export function exportCommand(): Command {
         dtype: dtypes[dtype ?? "bf16"],
       });
     });
-    const { logitError, tolerance, notes } = report;
+    const { logitError, tolerance } = report;
+    const notes = [...report.notes, ...remarksOnCritic([reference, model.adapter])];
     const what = form === "adapter" ? "adapter" : "model";
     output.show(`${what.padEnd(8)} ${out}`);
     const bound = tolerance === null ? "what rounding to this type does" : `${formatValue(tolerance)} allowed`;
@@ -74,4 +77,12 @@ export function exportCommand(): Command {
     for (const note of notes) output.say(`note     ${note}`);
     output.finish({ model: reference, out, form, logitError, tolerance, notes });
   });
+}
+
+/** What to say where one of these is a checkpoint with a critic, or a run that has such checkpoints. */
+function remarksOnCritic(places: readonly (string | null)[]): string[] {
+  const trained = places.some(
+    (place) => place !== null && [place, ...listCheckpoints(place).map(({ path }) => path)].some(hasCritic),
+  );
+  return trained ? ["the critic is left out: it was for training alone, and stays in the run's checkpoints"] : [];
 }
