@@ -3,14 +3,14 @@ import { dirname } from "node:path";
 import { UsageError } from "./failure.ts";
 
 /**
- * Refuses an `--out` that could not be written, before the work whose result would go there.
+ * Refuses an `--out`, or another flag's file, that could not be written, before the work whose result would go there.
  *
  * @throws UsageError when it is a directory, or lies in none
  */
-export function checkOutFile(out: string | undefined): void {
+export function checkOutFile(out: string | undefined, flag = "--out"): void {
   if (out === undefined) return;
   if (statSync(out, { throwIfNoEntry: false })?.isDirectory())
-    throw new UsageError(`--out ${out}: expected a file, there is a directory`);
+    throw new UsageError(`${flag} ${out}: expected a file, there is a directory`);
   if (!statSync(dirname(out), { throwIfNoEntry: false })?.isDirectory())
-    throw new UsageError(`--out ${out}: there is no directory ${dirname(out)}; make it first`);
+    throw new UsageError(`${flag} ${out}: there is no directory ${dirname(out)}; make it first`);
 }

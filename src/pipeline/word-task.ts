@@ -69,6 +69,26 @@ export async function readWordProblems(
   };
 }
 
+/**
+ * The problems of a task in words that is measured and not trained on: those of its test split, and where worked examples
+ * are wanted, training problems as `readWordProblems` gives them.
+ *
+ * @throws DataError when a file is missing or broken, or no row is usable
+ */
+export async function readMeasuredProblems(
+  settings: WordSettings,
+  { fewShot, hub = {} }: { fewShot: number; hub?: HubOptions },
+): Promise<WordProblems> {
+  if (fewShot > 0) return readWordProblems(settings, { seed: 0, validation: 0, hub });
+  const { data: path, layout, columns, calculatorNotes } = settings;
+  const { file, rows, limit } = settings.test;
+  const options: ReadOptions = { path, layout, columns, calculatorNotes, split: "test", file, rows, limit, hub };
+  const { problems: test, setAside } = await readProblems(
+    limit === undefined ? options : { ...options, shuffleSeed: 0 },
+  );
+  return { train: [], validation: [], test, removed: 0, removedForValidation: 0, setAside, copies: [] };
+}
+
 /** What of a data set is not used, in words; empty when all of it is. */
 export function remarksOnProblems(problems: WordProblems): string[] {
   const { train, test, removed, removedForValidation, setAside, copies } = problems;

@@ -59,14 +59,22 @@ function shuffled<T>(items: readonly T[], seed: number): T[] {
 }
 
 /** Words: two letters on either side of a space. Expressions and their steps have none. */
-const isProse = (text: string): boolean => /\p{L}{2}[^\n]* [^\n]*\p{L}{2}/u.test(text);
+export const isProse = (text: string): boolean => /\p{L}{2}[^\n]* [^\n]*\p{L}{2}/u.test(text);
 
-/** A completion as its steps where it was written as steps, or as it stands. */
-function said(completion: string, asText: boolean): Markup {
-  const kept = completion.slice(0, longestCompletion);
+/**
+ * A completion as its steps where it was written as steps, or as it stands.
+ *
+ * @param limits characters and steps that are shown
+ */
+export function said(
+  completion: string,
+  asText: boolean,
+  limits = { characters: longestCompletion, steps: mostSteps },
+): Markup {
+  const kept = completion.slice(0, limits.characters);
   const steps = asText ? [] : splitCompletion(kept).steps;
-  const shown = steps.slice(0, mostSteps);
-  const cut = completion.length > longestCompletion || shown.length < steps.length;
+  const shown = steps.slice(0, limits.steps);
+  const cut = completion.length > limits.characters || shown.length < steps.length;
   return html`${asText && html`<div class="said">${kept.trim()}</div>`}${shown.length > 0 && html`<ol class="steps">${shown.map((text) => html`<li><code>${text}</code></li>`)}</ol>`}${cut && html`<p class="note">… the rest of ${formatCount(completion.length)} characters is left out</p>`}`;
 }
 
