@@ -2,6 +2,7 @@ import { Command, CommanderError } from "commander";
 import { version } from "../base/version.ts";
 import { benchCommand } from "./commands/bench.ts";
 import { chatCommand } from "./commands/chat.ts";
+import { compareCommand } from "./commands/compare.ts";
 import { doctorCommand } from "./commands/doctor.ts";
 import { evalCommand } from "./commands/eval.ts";
 import { exportCommand } from "./commands/export.ts";
@@ -28,6 +29,7 @@ function makeProgram(): Command {
     pretrainCommand,
     rlCommand,
     evalCommand,
+    compareCommand,
     sampleCommand,
     chatCommand,
     generateCommand,

@@ -43,7 +43,7 @@ const ownStyle = `
 .responses{display:flex;flex-direction:column;gap:14px;margin-top:18px}
 .responses .attempt{content-visibility:auto;contain-intrinsic-size:auto 320px;border-left-color:var(--o)}
 .responses .verdict{color:var(--o)}.responses .said,.responses .steps{max-height:none}
-.responses details .said{margin:6px 0}.responses details h5{font-size:13px;font-weight:600;margin:14px 0 0;color:var(--soft)}
+.responses details{margin:0 0 14px}.responses details .said{margin:6px 0}.responses details h5{font-size:13px;font-weight:600;margin:14px 0 0;color:var(--soft)}
 ${outcomeWords.map(([outcome]) => `.show-${outcome} .attempt:not(.o-${outcome}){display:none}`).join("")}
 @media print{.responses .attempt{content-visibility:visible}}
 `;
@@ -111,7 +111,7 @@ function response(record: AttemptRecord, samples: readonly AttemptRecord[]): Mar
   const solved = samples.filter((one) => one.parts.correct === 1).length;
   const further =
     samples.length > 0 &&
-    html`<details><summary>${formatCount(samples.length)} further attempts, ${formatCount(solved)} right</summary>${samples.map(
+    html`<details><summary>${formatCount(samples.length)} further ${samples.length === 1 ? "attempt" : "attempts"}, ${formatCount(solved)} right</summary>${samples.map(
       (one) =>
         html`<h5>${one.sample}: ${wordsOf(outcomeOf(one))}, ${formatCount(one.tokens)} tokens</h5>${said(one.completion, prose, whole)}${verdictLine(one)}`,
     )}</details>`;
@@ -155,7 +155,7 @@ export function renderEvaluation({ title, version, facts, summary, records }: Ev
 </head>
 <body>
 <main>
-<header><p class="kicker">Evaluation</p><h1>${title}</h1><p class="finding">${formatCount(Math.round(accuracy * n))} of ${formatCount(n)} problems answered right: ${formatPercent(accuracy)}, with a 95 % interval of ${formatInterval(ci95)} % (Wilson).</p><dl class="facts">${Object.entries(allFacts).map(([name, value]) => html`<div><dt>${name}</dt><dd>${value}</dd></div>`)}</dl></header>
+<header><p class="kicker">Evaluation</p><h1>${title}</h1><p class="finding">${formatCount(Math.round(accuracy * n))} of ${formatCount(n)} problems answered right: ${formatPercent(accuracy)}, 95 % interval ${formatInterval(ci95)} (Wilson).</p><dl class="facts">${Object.entries(allFacts).map(([name, value]) => html`<div><dt>${name}</dt><dd>${value}</dd></div>`)}</dl></header>
 <section id="results"><h2>Results</h2><div class="results"><div class="scroll">${measures(summary)}</div>${outcomeBar(counted)}</div></section>
 ${kindsSection(breakdown)}
 <section id="responses"><h2>Every response</h2><p class="filter" hidden><button type="button" data-show="all" aria-pressed="true">all ${formatCount(n)}</button>${shownOutcomes.map(([outcome, words]) => html`<button type="button" data-show="${outcome}" aria-pressed="false">${words}</button>`)}</p>

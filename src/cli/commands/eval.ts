@@ -1,5 +1,4 @@
 import { writeFileSync } from "node:fs";
-import { basename } from "node:path";
 import { Command, Option } from "commander";
 import { DataError } from "../../base/errors.ts";
 import { version } from "../../base/version.ts";
@@ -82,7 +81,7 @@ export function evalCommand(): Command {
       const { adapter } = flags;
       const decoding = { decoding: "greedy", "longest completion": `${task.maxNewTokens} tokens` };
       const facts = { task: taskName, split, seed, ...(adapter && { adapter }), ...decoding };
-      writeFileSync(flags.page, renderEvaluation({ title: basename(model), version, facts, summary, records }));
+      writeFileSync(flags.page, renderEvaluation({ title: flags.model, version, facts, summary, records }));
     }
     output.show(stageTable([summary], output.style));
     const details = evaluationText(summary, { limit: task.maxNewTokens }, output.style);
@@ -91,7 +90,7 @@ export function evalCommand(): Command {
       ["attempts", flags.out],
       ["page", flags.page],
     ])
-      if (file) output.say(`${what}   ${file}`);
+      if (file) output.say(`${what?.padEnd(10)} ${file}`);
     const { name: _, ...figures } = summary;
     const { out, page } = flags;
     output.finish({
