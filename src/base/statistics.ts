@@ -21,6 +21,12 @@ export function median(values: readonly number[]): number {
   return sorted.length % 2 === 1 ? sorted[half] : (sorted[half - 1] + sorted[half]) / 2;
 }
 
+/** The smallest value that at least a share q of the list does not exceed (inverse of the empirical distribution). NaN for an empty list. */
+export function quantile(values: readonly number[], q: number): number {
+  const sorted = [...values].sort((a, b) => a - b);
+  return sorted.length === 0 ? Number.NaN : sorted[Math.max(0, Math.ceil(q * sorted.length) - 1)];
+}
+
 /**
  * McNemar's exact test of two measurements of the same items: how likely a split of the items that changed is at least this
  * uneven when either direction is as likely. Two-sided binomial test with probability ½.

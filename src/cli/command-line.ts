@@ -9,6 +9,7 @@ import { exportCommand } from "./commands/export.ts";
 import { generateCommand } from "./commands/generate.ts";
 import { gradeCommand } from "./commands/grade.ts";
 import { pretrainCommand } from "./commands/pretrain.ts";
+import { probeCommand } from "./commands/probe.ts";
 import { reportCommand } from "./commands/report.ts";
 import { rlCommand } from "./commands/rl.ts";
 import { runCommand } from "./commands/run.ts";
@@ -30,6 +31,7 @@ function makeProgram(): Command {
     rlCommand,
     evalCommand,
     compareCommand,
+    probeCommand,
     sampleCommand,
     chatCommand,
     generateCommand,

@@ -143,7 +143,8 @@ async function readAskedProblems(
   { fewShot, problems: count = 1000, seed: drawn }: Recipe["evaluation"],
 ): Promise<WordProblems> {
   const settings = task as WordSettings;
-  if (settings.data === arithmeticData) return arithmeticInWords({ count, seed: drawn, fewShot });
+  if (settings.data === arithmeticData)
+    return arithmeticInWords({ count, seed: drawn, training: fewShot > 0 || flags.training === true });
   const download = new DownloadLine();
   const hub = { onProgress: (at: HubProgress) => download.advance(at) };
   const reading =

@@ -13,13 +13,14 @@ export interface TextModelFlags extends DeviceFlags {
   context?: number;
 }
 
-/** `--model`, `--adapter`, `--weights`, `--context`. */
-export function addTextModel(command: Command): Command {
+/** `--model`, `--adapter`, `--weights`, `--context`. @param options required: whether `--model` must be given */
+export function addTextModel(command: Command, { required = true } = {}): Command {
+  const model = new Option(
+    "--model <model>",
+    "a directory, a .gguf file, a hub id such as HuggingFaceTB/SmolLM2-135M-Instruct, or a run of such a model",
+  );
   return command
-    .requiredOption(
-      "--model <model>",
-      "a directory, a .gguf file, a hub id such as HuggingFaceTB/SmolLM2-135M-Instruct, or a run of such a model",
-    )
+    .addOption(model.makeOptionMandatory(required))
     .option("--adapter <dir>", "LoRA adapter to put on it: a directory in PEFT's format, or a run that trained one")
     .addOption(
       new Option("--weights <format>", "how weights are held in memory; stored: as in the checkpoint")

@@ -96,7 +96,8 @@ export async function evaluate(
 export const evaluationAttempts = (problems: number, { samples }: Pick<EvaluateOptions, "samples">): number =>
   problems * (1 + (samples?.attempts ?? 0));
 
-const measuredOf = ({ parts, attempt, answer }: EvaluatedAttempt): Measured => ({
+/** What a summary reads of an answered problem. */
+export const measuredOf = ({ parts, attempt, answer }: EvaluatedAttempt): Measured => ({
   parts,
   stop: attempt.stop,
   tokens: attempt.tokens.length,

@@ -48,3 +48,27 @@ export interface EvaluationDetails {
   /** Worked examples before each question; absent for none. */
   fewShot?: number;
 }
+
+/** What several attempts at each of some training problems show, before any training. */
+export interface ProbeSummary {
+  problems: number;
+  /** At each problem. */
+  attempts: number;
+  /** solvedBy[c]: how many problems were solved in c of the attempts. */
+  solvedBy: number[];
+  /** Shares of all attempts. */
+  correctShare: number;
+  formatShare: number;
+  flexibleShare?: number;
+  ungradableShare: number;
+  truncatedShare: number;
+  /** Tokens of a completion. */
+  meanLength: number;
+  /** Tokens of those that ended; null when none did. */
+  endedLength: { median: number; p95: number } | null;
+  /** Estimated share of groups with both right and wrong attempts, by size. */
+  spread: { group: number; share: number }[];
+  suggestedGroup: number;
+  /** Of a completion, in tokens. */
+  suggestedLength: number;
+}

@@ -32,7 +32,9 @@ test("every command on language models explains itself, with an example", async 
     generate: ["--json", "--seed <n>", "--out <"],
     score: ["--json", "--out <"],
     export: ["--json", "--out <", "--merge", "--dtype <type>"],
-    eval: ["--json", "--seed <n>", "--out <", "--recipe <file>"],
+    eval: ["--json", "--seed <n>", "--out <", "--recipe <file>", "--task <task>", "--k <k>", "--few-shot <n>"],
+    compare: ["--json", "--show <n>"],
+    probe: ["--json", "--seed <n>", "--out <", "--recipe <file>", "--task <task>"],
   };
   for (const [command, wanted] of Object.entries(options)) {
     const { code, stdout, stderr } = await runHere([command, "--help"]);
@@ -177,6 +179,36 @@ describe("a run on problems in words", () => {
     expect(lastLine(own)).toMatchObject({ model: "runs/words", n: 6, decoding: "greedy", seed: 1 });
     expect(lastLine(base)).toMatchObject({ model: "tiny", n: 4 });
     expect(own.stderr.match(/measuring .*0\/6/g)).toHaveLength(1);
+  });
+
+  test("is measured on a file, with random attempts, and compared; its base is probed before", async () => {
+    const task = ["--task", "test.jsonl", "--columns", "question=ask", "--format", "hash", "--max-new-tokens", "8"];
+    const measure = ["eval", ...task, "--k", "2", "--n", "6", "--json", ...threads];
+    const [own, base, probe] = await Promise.all([
+      reckon.run([...measure, "--model", "runs/words", "--out", "after.jsonl", "--page", "after.html"]),
+      reckon.run([...measure, "--model", "tiny", "--out", "before.jsonl"]),
+      reckon.run(["probe", "--model", "tiny", ...task, "--n", "4", "--k", "4", "--json", ...threads]),
+    ]);
+    expect([own.code, base.code, probe.code]).toEqual([0, 0, 0]);
+    const measured = lastLine(own);
+    expect(measured).toMatchObject({ task: "test.jsonl", n: 6, sampled: { attempts: 2 }, page: "after.html" });
+    const outcomes: number[] = Object.values(measured.outcomes);
+    expect(outcomes.reduce((a, b) => a + b)).toBe(6);
+    const written = jsonLines(readFileSync(at("after.jsonl"), "utf8"));
+    expect(written.map(({ sample }) => sample ?? 0)).toEqual(Array(6).fill([0, 1, 2]).flat());
+    expect(readFileSync(at("after.html"), "utf8").match(/<article/g)).toHaveLength(6);
+    expect(lastLine(probe)).toMatchObject({ problems: 4, attempts: 4, temperature: 1, maxNewTokens: 8 });
+    expect(probe.stderr).toMatch(/0 of 4 .*\n.*1 of 4 /);
+
+    const [compared, stages] = await Promise.all([
+      reckon.run(["compare", "before.jsonl", "after.jsonl", "--json"]),
+      reckon.run(["compare", "runs/words"]),
+    ]);
+    expect([compared.code, stages.code]).toEqual([0, 0]);
+    const { comparison } = lastLine(compared).measured[1];
+    expect(comparison.mendedProblems).toHaveLength(comparison.mended);
+    expect(comparison.against).toBe("before.jsonl");
+    expect(stages.stdout).toMatch(/runs\/words:base[\s\S]*runs\/words:sft[\s\S]*n 6:/);
   });
 
   test("its adapter and its merged model are exported, and say what the run says", async () => {
