@@ -19,20 +19,19 @@ const shapes: Record<string, DecoderConfig> = {
   mixture: mathFormer({ ...base, experts: 4, activeExperts: 2, finalNorm: true }, vocabulary),
   llama: { ...mathFormer({ ...base, heads: 4, block: "llama" }, vocabulary), kvHeads: 2, tiedOutput: true },
 };
+type WeightsIn = "f32" | EncodableFormat;
 const mixture = mathFormer({ ...base, heads: 4, block: "llama", experts: 5, activeExperts: 2 }, vocabulary);
-/** Shapes of published models on bases in block formats, with an adapter that is not fresh. */
-const adapted: Record<string, { config: DecoderConfig; format: EncodableFormat; lora: LoraOptions }> = {
-  "llama in bf16": {
+/** Shapes of published models, each with the additions it is trained by. */
+const published: Record<string, { config: DecoderConfig; lora: LoraOptions }> = {
+  llama: {
     config: { ...shapes.llama, logitScale: 0.7, rotaryScaling: { kind: "linear", factor: 2 } },
-    format: "bf16",
     lora: { rank: 4 },
   },
-  "qwen3_moe in 4 bits": {
+  qwen3_moe: {
     config: { ...mixture, kvHeads: 2, qkNorm: "head", routing: "all", denseLayers: [0], denseFeedForward: 72 },
-    format: "nf4",
     lora: { rank: 3, experts: true, router: true },
   },
-  "granitemoe in 8 bits": {
+  granitemoe: {
     config: {
       ...mixture,
       tiedOutput: true,
@@ -41,19 +40,27 @@ const adapted: Record<string, { config: DecoderConfig; format: EncodableFormat; 
       residualScale: 0.4,
       logitScale: 0.3,
     },
-    format: "int8",
     lora: { rank: 4, targetModules: ["q_proj", "v_proj"], experts: true },
   },
 };
+/** Formats of frozen weights: both plain ones for each shape, those of blocks for one. */
+const weightFormats: Record<string, WeightsIn[]> = {
+  llama: ["f32", "bf16"],
+  qwen3_moe: ["f32", "bf16", "nf4"],
+  granitemoe: ["f32", "bf16", "int8"],
+};
 
-/** A base whose matrices are in a format, with random additions. */
-function adaptedPolicy(device: Device, { config, format, lora }: (typeof adapted)[string]): Policy {
+/** A base whose matrices are in a format, with additions neither half of which is zero: an adapter that is not fresh. */
+function adaptedPolicy(
+  device: Device,
+  { config, format, lora }: (typeof published)[string] & { format: WeightsIn },
+): Policy {
   const weights = new FrozenWeights(device);
   for (const { name, shape, initialize } of decoderParameters(config, new Rng(6))) {
     const values = new Float32Array(shape.reduce((product, axis) => product * axis, 1));
     initialize(values);
     const matrix = shape.length > 1 && !name.endsWith(".router.weight");
-    if (matrix) weights.add(name, shape, format, encodeWeight(format, values, shape));
+    if (matrix && format !== "f32") weights.add(name, shape, format, encodeWeight(format, values, shape));
     else weights.add(name, shape, "f32", values);
   }
   const policy = attachLora(frozenPolicy(device, config, weights), lora, { trained: false });
@@ -89,10 +96,12 @@ const models: [string, (device: Device) => Policy][] = [
     name,
     (device) => createPolicy(device, config, { seed: 6, trained: false }),
   ]),
-  ...Object.entries(adapted).map(([name, model]): (typeof models)[number] => [
-    `${name}, with an adapter`,
-    (device) => adaptedPolicy(device, model),
-  ]),
+  ...Object.entries(published).flatMap(([name, model]) =>
+    weightFormats[name].map((format): (typeof models)[number] => [
+      `${name} in ${format}, with an adapter`,
+      (device) => adaptedPolicy(device, { ...model, format }),
+    ]),
+  ),
 ];
 
 describe.each(models)("sampler = trainer, %s", (name, create) => {
