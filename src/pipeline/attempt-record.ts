@@ -1,6 +1,8 @@
 import type { EvaluatedAttempt, Evaluation } from "../eval/evaluate.ts";
 import { outcomeOf } from "../eval/outcome.ts";
+import type { DecoderConfig } from "../model/config.ts";
 import type { AttemptRecord } from "../records/events.ts";
+import { packExperts } from "../runs/expert-record.ts";
 
 /**
  * An attempt as a run's files keep it.
@@ -24,6 +26,40 @@ export function attemptRecord(
     tokens: attempt.tokens.length,
     parts,
     ...worth,
+  };
+}
+
+/** Expert ids of a token that are kept in every attempt's line, at most: with more of them lines would be mostly ids. */
+const expertsPerToken = 8;
+
+/** Whether a model's expert ids are kept at a step: always where they are few, else where a checkpoint is due. */
+export const keepsExperts = (
+  { layers, activeExperts, denseLayers }: Pick<DecoderConfig, "layers" | "activeExperts" | "denseLayers">,
+  checkpointDue: boolean,
+): boolean => checkpointDue || (layers - denseLayers.length) * activeExperts <= expertsPerToken;
+
+/**
+ * `attemptRecord` of training.
+ *
+ * @param mixture of the model whose expert ids are kept with it; null: none are
+ */
+export function trainedRecord(
+  at: { stage: string; step: number },
+  one: EvaluatedAttempt,
+  worth: { reward: number; advantage: number },
+  mixture: Pick<DecoderConfig, "experts" | "activeExperts"> | null,
+): AttemptRecord {
+  const { tokens, expertIds } = one.attempt;
+  return {
+    ...attemptRecord(at, one, worth),
+    ...(expertIds &&
+      mixture && {
+        experts: packExperts(expertIds, {
+          tokens: tokens.length,
+          active: mixture.activeExperts,
+          experts: mixture.experts,
+        }),
+      }),
   };
 }
 

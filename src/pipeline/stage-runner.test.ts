@@ -8,6 +8,8 @@ import { loadModel } from "../model/checkpoint.ts";
 import { packSequences } from "../model/packed-batch.ts";
 import { scoreBatch } from "../model/policy.ts";
 import type { RunEvent } from "../records/events.ts";
+import { unpackExperts } from "../runs/expert-record.ts";
+import { readAttempts } from "../runs/run-reader.ts";
 import { arithmeticTask } from "./arithmetic-task.ts";
 import { defineRecipe, type RecipeInput } from "./parse-recipe.ts";
 import { runRecipe } from "./run-recipe.ts";
@@ -77,6 +79,38 @@ it("names experts of a model that is trained whole which no token was routed to"
   expect(warnings).toEqual([
     expect.stringMatching(/trained modules had no gradient in the 2 steps .*layers\.0\.up, expert \d+/),
   ]);
+});
+
+describe("expert ids", () => {
+  const mixtureRun = async (name: string, experts: number, activeExperts: number) => {
+    const { result } = await run({
+      ...small,
+      name,
+      model: { experts, activeExperts, width: 8, heads: 2, feedForward: 4, layers: 1 },
+      stages: [
+        { ...supervised, learningRate: 0.01, steps: 2 },
+        { kind: "rl", name: "grpo", problems: 8, steps: 3, promptsPerStep: 2, group: 2, learningRate: 0.001 },
+      ],
+      checkpoints: { every: 2 },
+    });
+    return [...readAttempts(result.run)];
+  };
+
+  it("are kept with each attempt of a mixture, and read back", async () => {
+    const attempts = await mixtureRun("few-experts", 3, 2);
+    expect(attempts).toHaveLength(3 * 4);
+    const used = attempts.flatMap(({ experts, tokens }) => {
+      expect(experts).toMatchObject({ shape: [1, tokens, 2], bits: 2 });
+      return [...unpackExperts(experts!)];
+    });
+    expect(new Set(used)).toEqual(new Set([0, 1, 2]));
+  });
+
+  it("are kept at steps with a checkpoint where they are many", async () => {
+    const attempts = await mixtureRun("many-experts", 12, 9);
+    const kept = new Set(attempts.flatMap(({ step, experts }) => (experts ? [step] : [])));
+    expect(kept).toEqual(new Set([2, 3]));
+  });
 });
 
 describe("checkpoints", () => {

@@ -19,7 +19,7 @@ import type { Critic } from "../train/ppo-run.ts";
 import { trainSupervised } from "../train/supervised.ts";
 import { loadOptimizer, readStageProgress, type StageProgress, saveTrainingState } from "../train/training-state.ts";
 import { AdamW } from "../update/adamw.ts";
-import { attemptRecord } from "./attempt-record.ts";
+import { keepsExperts, trainedRecord } from "./attempt-record.ts";
 import { explainDivergence, SavedCheckpoints } from "./divergence.ts";
 import type { ModelMoment, ModelStore } from "./model-store.ts";
 import { isReinforcement, type PpoStage, type Recipe, type RlStage, type TrainingStage } from "./recipe.ts";
@@ -117,7 +117,7 @@ export async function runTrainingStage(
     progress.seconds = secondsBefore + (performance.now() - began) / 1000;
     saved.followedBy(report);
     outcomes.push(isReinforcement(stage) ? report.metrics.reward : -report.metrics.loss);
-    record(context, stage.name, report, progress);
+    record(context, stage, report, progress);
     for (const message of watch.warningsAfter(progress.step, report.metrics, report.experts))
       emit({ type: "warning", time: Date.now(), stage: stage.name, step: progress.step, message });
     const stopping = context.stopRequested() && progress.step < stage.steps;
@@ -219,19 +219,21 @@ async function validate({ policy, validation, task }: StageContext, progress: St
 
 /** Writes a step's metrics, expert use and attempts. */
 function record(
-  { emit, writer, task }: StageContext,
-  stage: string,
+  { emit, writer, task, policy, recipe }: StageContext,
+  { name: stage, steps }: Planned<TrainingStage>,
   report: StepReport,
   progress: StageProgress,
 ): void {
   const { step } = progress;
+  const keeps = keepsExperts(policy.config, due(step, recipe.checkpoints.every, steps));
   const time = Date.now();
   emit({ type: "metrics", time, stage, step, values: { ...report.metrics, num_tokens: progress.tokens } });
   if (report.experts.length > 0) emit({ type: "experts", time, stage, step, layers: report.experts });
   const records = report.groups.flatMap(({ prompt, attempts, parts, rewards, advantages }) =>
     attempts.map((attempt, i) => {
       const scored = { prompt, attempt, parts: parts[i], answer: task.grading.extract(attempt, prompt) };
-      return attemptRecord({ stage, step }, scored, { reward: rewards[i], advantage: advantages[i] });
+      const worth = { reward: rewards[i], advantage: advantages[i] };
+      return trainedRecord({ stage, step }, scored, worth, keeps ? policy.config : null);
     }),
   );
   if (records.length > 0) writer.appendAttempts(records);

@@ -55,6 +55,15 @@ export interface EvaluationSummary extends EvaluationDetails {
   paired?: PairedComparison;
 }
 
+/** Which experts predicted an attempt's tokens, see `packExperts`. */
+export interface ExpertRecord {
+  /** [mixture layers, tokens, experts at work] */
+  shape: [number, number, number];
+  /** Of each id. */
+  bits: 1 | 2 | 4 | 8 | 16;
+  base64: string;
+}
+
 /** One attempt as kept in a run's attempts file (training) or samples file (evaluation). */
 export interface AttemptRecord {
   stage: string;
@@ -69,6 +78,8 @@ export interface AttemptRecord {
   parts: Record<string, number | null>;
   reward: number;
   advantage: number | null;
+  /** In training, of mixtures, at steps that keep them. */
+  experts?: ExpertRecord;
   /** In evaluations: what became of it, and what found its answer, e.g. `boxed`; null where none was found. */
   outcome?: Outcome;
   rule?: string | null;
