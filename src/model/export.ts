@@ -3,6 +3,7 @@ import { join } from "node:path";
 import { asidePath, writeFileAtomic } from "../base/atomic-file.ts";
 import { makeDirectories } from "../base/directories.ts";
 import { DataError } from "../base/errors.ts";
+import { ggufAdapterCard, sourceRepositoryOf } from "./adapter-card.ts";
 import { architectureOf } from "./architectures/index.ts";
 import { exportedValues, exportLayout } from "./export-layout.ts";
 import { type PublishedFormat, writeSafetensorsModel } from "./formats/safetensors-model.ts";
@@ -19,6 +20,8 @@ export interface ExportOptions {
   modelType: string;
   /** Directory, file or hub id of the base, for `base_model_name_or_path`. */
   baseName: string;
+  /** The base's GGUF file; null, the default: it is none. */
+  baseGguf?: string | null;
   /** Directory of the base, whose config.json and tokenizer files go along; null: it is a single file. */
   baseDirectory: string | null;
   /** Texts of tokenizer files by name, where the base is a single file. */
@@ -75,9 +78,20 @@ export async function exportModel(policy: Policy, dir: string, options: ExportOp
   }
 }
 
-async function writeAdapter(policy: Policy, dir: string, { modelType, baseName }: ExportOptions): Promise<string[]> {
-  await writePeft(dir, policy, { modelType, name: baseName });
-  return [];
+async function writeAdapter(
+  policy: Policy,
+  dir: string,
+  { modelType, baseName, baseGguf = null }: ExportOptions,
+): Promise<string[]> {
+  const repository = baseGguf && sourceRepositoryOf(baseGguf);
+  await writePeft(dir, policy, { modelType, name: repository ?? baseName });
+  if (baseGguf === null) return [];
+  writeFileAtomic(join(dir, "README.md"), ggufAdapterCard(baseGguf, repository));
+  return [
+    repository === null
+      ? "the base is a GGUF file, which PEFT does not open by itself; README.md says how to load it"
+      : `PEFT will look for the base at ${repository}, from which the GGUF file says it was converted; see README.md`,
+  ];
 }
 
 /**

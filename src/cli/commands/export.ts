@@ -61,6 +61,7 @@ export function exportCommand(): Command {
         form,
         modelType: model.modelType,
         baseName: model.base,
+        baseGguf: model.resolved.kind === "gguf" ? model.resolved.path : null,
         baseDirectory: model.resolved.kind === "directory" ? model.resolved.path : null,
         files: tokenizerFiles(model.tokenizer),
         dtype: dtypes[dtype ?? "bf16"],
