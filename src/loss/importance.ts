@@ -26,3 +26,19 @@ export function importanceRatios(
     }
   return ratios.map((gap) => Math.min(Math.exp(gap), cap));
 }
+
+/** Importance ratios, summed up. */
+export interface RatioRange {
+  min: number;
+  max: number;
+  sum: number;
+  tokens: number;
+}
+
+/** A range with more ratios in it. */
+export const withRatios = (range: RatioRange | undefined, ratios: Float64Array): RatioRange => ({
+  min: ratios.reduce((least, ratio) => Math.min(least, ratio), range?.min ?? Number.POSITIVE_INFINITY),
+  max: ratios.reduce((most, ratio) => Math.max(most, ratio), range?.max ?? 0),
+  sum: ratios.reduce((sum, ratio) => sum + ratio, range?.sum ?? 0),
+  tokens: ratios.length + (range?.tokens ?? 0),
+});

@@ -7,16 +7,12 @@ import type { Prompt } from "../records/problem.ts";
 import { weighReward } from "../reward/reward.ts";
 import { type Grading, gradeAttempts, toAttempt } from "../rollout/attempts.ts";
 import { type Rollout, sampleAttempts } from "../rollout/rollout.ts";
-import type { EpochOrder } from "./epoch-order.ts";
+import type { StepPrompts } from "./curriculum.ts";
 import type { CompleteGrpoOptions } from "./grpo-options.ts";
+import type { GroupKl } from "./kl-penalty.ts";
+import { trainedAttempts } from "./live-groups.ts";
 import { roomToKeepAll } from "./memory.ts";
 import { stopwatch } from "./stopwatch.ts";
-
-/** The orders in which a run's prompts come: those of the steps, and those drawn where groups had no spread. */
-export interface StepPrompts {
-  order: EpochOrder<Prompt>;
-  further: EpochOrder<Prompt>;
-}
 
 /** The scored attempts of a step. */
 export interface Gathered {
@@ -25,6 +21,10 @@ export interface Gathered {
   rollout: Rollout;
   /** Rounds of further prompts. */
   rounds: number;
+  /** How far the attempts are from the reference, where that is taken off their rewards; a token mean. Null: it is not. */
+  kl: number | null;
+  /** FLOPs of finding that out. */
+  klFlops: number;
   rolloutSeconds: number;
   scoreSeconds: number;
 }
@@ -43,7 +43,15 @@ export type GatherOptions = Pick<
 > & {
   /** Whether the rollout's activations may be kept, for the loop to go back through them; default true. */
   adoptable?: boolean;
+  /** Whether cut attempts are left out of the update, so that a group of them teaches nothing; default false. */
+  maskTruncated?: boolean;
 };
+
+/** What is taken off rewards before they are set against each other: coefficient · KL. */
+export interface KlPenalty {
+  coefficient: number;
+  measure(groups: readonly Pick<ScoredGroup, "prompt" | "attempts">[]): Promise<GroupKl>;
+}
 
 /** Streams of further prompts begin here, above those of any run's steps. */
 const furtherStreams = 2 ** 30;
@@ -53,6 +61,7 @@ const furtherStreams = 2 ** 30;
  * as many as are missing, at most that many times; groups without spread stay in the list, and teach nothing. Each round's own
  * rewards say which of its groups have spread; the advantages are then those of all groups together.
  *
+ * @param penalty taken off the rewards that advantages are made of; `rewards` of a group stay what the task gave
  * @throws ConfigError when a reward weight names no part; ShapeError when `advantages` returns another shape
  */
 export async function gatherGroups(
@@ -61,6 +70,7 @@ export async function gatherGroups(
   { order, further }: StepPrompts,
   grading: Grading,
   options: GatherOptions,
+  penalty: KlPenalty | null = null,
 ): Promise<Gathered> {
   const { promptsPerStep, resample, adoptable: mayAdopt = true } = options;
   const clock = stopwatch();
@@ -82,61 +92,80 @@ export async function gatherGroups(
     );
     if (!adoptable) policy.stepScope.end();
     const sampled = clock();
-    const groups = await scoreGroups(chosen, rollout, grading, options);
+    const graded = await gradeGroups(chosen, rollout, grading, options);
+    const kl = (await penalty?.measure(graded)) ?? null;
     scoreSeconds += clock() - sampled;
-    return { rollout, groups };
+    const shaped = graded.map(({ rewards }, p) =>
+      kl && penalty ? rewards.map((reward, i) => reward - penalty.coefficient * kl.kl_PG[p][i]) : rewards,
+    );
+    return { rollout, graded, shaped, kl, groups: withAdvantages(graded, shaped, options) };
   };
 
   const first = await sample(order.at(step, promptsPerStep), step * promptsPerStep);
   const parts = [first];
-  const missing = () => promptsPerStep - parts.reduce((sum, { groups }) => sum + groups.filter(hasAdvantage).length, 0);
+  const teaches = (group: ScoredGroup) => trainedAttempts(group, options).length > 0;
+  const missing = () => promptsPerStep - parts.reduce((sum, { groups }) => sum + groups.filter(teaches).length, 0);
   for (let round = 0; round < resample && missing() > 0; round++) {
     const place = step * resample + round;
-    const chosen = further.at(place, promptsPerStep).slice(0, missing());
+    const chosen = further.at(place, promptsPerStep, missing()).slice(0, missing());
     parts.push(await sample(chosen, furtherStreams + place * promptsPerStep));
   }
-  const groups = parts.flatMap(({ groups }) => groups);
+  const measured = parts.flatMap(({ kl }) => kl ?? []);
   return {
     // What is set against all rewards of a step is set against those of all rounds.
-    groups: parts.length === 1 ? groups : withAdvantages(groups, options),
+    groups:
+      parts.length === 1
+        ? first.groups
+        : withAdvantages(
+            parts.flatMap(({ graded }) => graded),
+            parts.flatMap(({ shaped }) => shaped),
+            options,
+          ),
     rollout: parts.length === 1 ? first.rollout : joinRollouts(parts.map(({ rollout }) => rollout)),
     rounds: parts.length - 1,
+    kl: measured.length > 0 ? tokenMeanKl(measured) : null,
+    klFlops: measured.reduce((sum, { flops }) => sum + flops, 0),
     rolloutSeconds: clock() - scoreSeconds,
     scoreSeconds,
   };
 }
 
-/** Whether a group teaches anything. */
-const hasAdvantage = ({ advantages }: ScoredGroup) => advantages.some((advantage) => advantage !== 0);
+function tokenMeanKl(measured: readonly GroupKl[]): number {
+  const tokens = measured.reduce((sum, one) => sum + one.tokens, 0);
+  return measured.flatMap(({ kl_PG }) => kl_PG.flat()).reduce((sum, kl) => sum + kl, 0) / tokens;
+}
 
-/** Grades every attempt, weighs its parts into a reward, and sets each reward against its group. */
-async function scoreGroups(
+/** A group before its rewards are set against each other. */
+type GradedGroup = Omit<ScoredGroup, "advantages">;
+
+/** Grades every attempt, and weighs its parts into a reward. */
+async function gradeGroups(
   prompts: readonly Prompt[],
   rollout: Rollout,
   grading: Grading,
   options: GatherOptions,
-): Promise<ScoredGroup[]> {
+): Promise<GradedGroup[]> {
   const scored = prompts.flatMap((prompt, p) =>
     rollout.attempts[p].map((sampled) => ({ prompt, attempt: toAttempt(sampled, grading) })),
   );
   const allParts = await gradeAttempts(grading, scored);
   let first = 0;
-  const graded = prompts.map((prompt, p) => {
+  return prompts.map((prompt, p) => {
     const last = first + rollout.attempts[p].length;
     const attempts = scored.slice(first, last).map(({ attempt }) => attempt);
     const parts = allParts.slice(first, last);
     first = last;
     return { prompt, attempts, parts, rewards: parts.map((named) => weighReward(named, options.rewardWeights)) };
   });
-  return withAdvantages(graded, options);
 }
 
-/** Sets every reward against those of all the groups. */
+/** Sets every reward, less its penalty, against those of all the groups. */
 function withAdvantages(
-  groups: readonly Omit<ScoredGroup, "advantages">[],
+  groups: readonly GradedGroup[],
+  shaped_PG: readonly (readonly number[])[],
   options: Pick<CompleteGrpoOptions, "advantages">,
 ): ScoredGroup[] {
-  const advantages = options.advantages(groups.map(({ rewards }) => rewards));
+  const advantages = options.advantages(shaped_PG);
   for (const [p, { rewards }] of groups.entries())
     if (advantages[p]?.length !== rewards.length)
       throw new ShapeError(

@@ -1,5 +1,6 @@
 import { hasSpread } from "../advantage/group.ts";
 import { mean, sampleDeviation } from "../base/statistics.ts";
+import type { RatioRange } from "../loss/importance.ts";
 import type { ScoredGroup } from "../records/attempt.ts";
 import type { Rollout } from "../rollout/rollout.ts";
 import type { UpdateReport } from "./grpo-update.ts";
@@ -10,6 +11,10 @@ export interface StepOutcome {
   rollout: Rollout;
   /** Rounds of further prompts that were sampled. */
   rounds: number;
+  /** KL taken off rewards, a token mean; null: none was. */
+  kl?: number | null;
+  /** The weight of KL, where the loss does not decide it. */
+  klCoefficient?: number;
   update: UpdateReport;
   learningRate: number;
   /** Passes over the prompts, at the end of the step. */
@@ -31,10 +36,14 @@ export interface StepOutcome {
  * - `reward_std`: mean over groups of the sample deviation. `rewards/NAME/mean` and `/std` (sample deviation) are over all
  *   attempts that have the part.
  * - `entropy`: mean over all sampled tokens, nats, as they were sampled.
- * - `kl` (k3) and `clip_ratio/*`: token means over the groups that were trained on, in the last update; absent on a step
- *   without any, `kl` also without a reference. `low_min` and `high_max` are the extremes over micro-batches.
+ * - `kl` (by the loss's estimator), `clip_ratio/*` and `cispo_clip_ratio`: token means over the groups that were trained on,
+ *   in the last update; absent on a step without any, `kl` also without a reference. Where KL is taken off rewards, `kl` is
+ *   over all sampled tokens. `kl_coef`: its weight, where that may change. `low_min` and `high_max` are the extremes over micro-batches.
  * - `completions/*_terminated_length`: of the attempts that ended; 0 when none did.
  * - `sampling/sampling_logp_difference/max`: absent where the update took the sampler's activations over.
+ * - `sampling/importance_sampling_ratio/*`: of the tokens that were trained on, trainer over sampler, as cut; only with
+ *   `importance`.
+ * - `curriculum/passed_over`: prompts that were passed over as too easy or too hard; only with a curriculum by solve rate.
  * - `resample/rounds`: rounds of further prompts; absent on a step without any.
  * - `perf/tokens_per_second`: prompt and completion tokens of the step, each prompt once, by the time of the whole step.
  * - `perf/peak_memory_mb`: see `peakMemoryMb`; `aux_loss`: see `balanceLoss`, absent when it is off.
@@ -69,6 +78,10 @@ export function grpoMetrics(outcome: StepOutcome): Record<string, number> {
     "score/seconds": outcome.scoreSeconds,
     "update/seconds": update.seconds,
   };
+  const { kl, klCoefficient } = outcome;
+  if (kl !== undefined && kl !== null) metrics.kl = kl;
+  if (klCoefficient !== undefined) metrics.kl_coef = klCoefficient;
+  if (update.importance) Object.assign(metrics, importanceMetrics(update.importance));
   if (outcome.rounds > 0) metrics["resample/rounds"] = outcome.rounds;
   if (update.samplerGap !== null) metrics["sampling/sampling_logp_difference/max"] = update.samplerGap;
   if (update.auxLoss !== null) metrics.aux_loss = update.auxLoss;
@@ -76,6 +89,12 @@ export function grpoMetrics(outcome: StepOutcome): Record<string, number> {
     metrics["perf/mfu"] = (update.flops + outcome.rolloutFlops) / seconds / outcome.peakFlops;
   return metrics;
 }
+
+const importanceMetrics = ({ min, max, sum, tokens }: RatioRange): Record<string, number> => ({
+  "sampling/importance_sampling_ratio/min": min,
+  "sampling/importance_sampling_ratio/mean": sum / tokens,
+  "sampling/importance_sampling_ratio/max": max,
+});
 
 function partMetrics(groups: readonly ScoredGroup[]): Record<string, number> {
   const metrics: Record<string, number> = {};

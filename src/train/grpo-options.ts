@@ -1,9 +1,11 @@
 import { groupAdvantages } from "../advantage/group.ts";
 import { ConfigError } from "../base/errors.ts";
 import { grpoLoss } from "../loss/grpo.ts";
+import type { KlEstimator } from "../loss/kl-estimators.ts";
 import type { Loss } from "../loss/token-batch.ts";
 import { completeSampling, type SamplingOptions } from "../rollout/sampling.ts";
 import type { ScheduleOptions } from "../update/schedule.ts";
+import type { Curriculum } from "./curriculum.ts";
 
 /** Everything GRPO training is told, besides the model, the prompts and how to grade. */
 export interface GrpoTrainingOptions {
@@ -23,6 +25,19 @@ export interface GrpoTrainingOptions {
   promptsPerStep?: number;
   /** G attempts at each, from 2; default 8. */
   group?: number;
+  /** In which order prompts come; default `none`. */
+  curriculum?: Curriculum;
+  /** How KL to the run's reference counts, where it is not left to the loss's own weight; default null. */
+  kl?: KlOptions | null;
+  /** Leave attempts that were cut at the length limit out of the update; they still count in baselines. Default false. */
+  maskTruncated?: boolean;
+  /** Share of the trained tokens, those of highest entropy, that the algorithm's own term is of; default 1. */
+  topEntropyQuantile?: number;
+  /**
+   * Correct for attempts that another engine sampled, see `importanceRatios`; default null. The first update on a rollout
+   * then measures ratios from the trainer's own log-probabilities, which our own sampler's are.
+   */
+  importance?: { cap: number; level: "token" | "sequence" } | null;
   /** Rounds of further prompts, at most, where groups had no spread; default 0. */
   resample?: number;
   /** Optimizer updates on each rollout; default 1. */
@@ -41,6 +56,18 @@ export interface GrpoTrainingOptions {
   peakFlops?: number | null;
 }
 
+/** How KL to the reference counts. */
+export interface KlOptions {
+  /** Its weight, at the start. */
+  coefficient: number;
+  /** Added to the loss, with the loss's own estimator, or taken off each attempt's reward. */
+  in: "loss" | "reward";
+  /** Of KL in the reward; default `k1`. */
+  estimator?: KlEstimator;
+  /** KL, as a token mean, that the weight is steered to, see `adaptKlCoefficient`; left out: it stays. */
+  target?: number;
+}
+
 /** GRPO options with nothing left open. */
 export type CompleteGrpoOptions = Required<Omit<GrpoTrainingOptions, "sampling">> & {
   sampling: Required<SamplingOptions>;
@@ -52,21 +79,32 @@ const defaultLoss: Loss = (batch, whole) =>
 /**
  * Fills in what was left out.
  *
- * @throws ConfigError when a count is not a whole number from 1, or a sampling option is out of range
+ * @throws ConfigError listing every option that is out of range; of sampling's separately
  */
 export function completeGrpoOptions(options: GrpoTrainingOptions): CompleteGrpoOptions {
   const { promptsPerStep = 32, group = 8, updatesPerRollout = 1, microBatchTokens = 8192 } = options;
   const counts = { promptsPerStep, group, updatesPerRollout, microBatchTokens };
-  const wrong = Object.entries(counts).filter(([, value]) => !Number.isInteger(value) || value < 1);
-  if (!Number.isInteger(options.resample ?? 0) || (options.resample ?? 0) < 0)
-    wrong.push(["resample", options.resample ?? 0]);
-  if (wrong.length > 0)
-    throw new ConfigError(
-      `GRPO: ${wrong.map(([name, value]) => `${name}: expected a whole number from 1, got ${value}`).join("; ")}`,
-    );
+  const wrong = Object.entries(counts)
+    .filter(([, value]) => !Number.isInteger(value) || value < 1)
+    .map(([name, value]) => `${name}: expected a whole number from 1, got ${value}`);
+  const require = (name: string, value: number, holds: boolean, expected: string) => {
+    if (!holds) wrong.push(`${name}: expected ${expected}, got ${value}`);
+  };
+  const { resample = 0, topEntropyQuantile: share = 1, importance, kl } = options;
+  require("resample", resample, Number.isInteger(resample) && resample >= 0, "a whole number from 0");
+  require("topEntropyQuantile", share, share > 0 && share <= 1, "a number above 0 and up to 1");
+  if (importance) require("importance.cap", importance.cap, importance.cap > 0, "a number above 0");
+  if (kl) require("kl.coefficient", kl.coefficient, kl.coefficient >= 0, "a number from 0");
+  if (kl?.target !== undefined) require("kl.target", kl.target, kl.target > 0, "a number above 0");
+  if (wrong.length > 0) throw new ConfigError(`GRPO: ${wrong.join("; ")}`);
   return {
     ...counts,
-    resample: options.resample ?? 0,
+    resample,
+    curriculum: options.curriculum ?? "none",
+    kl: kl ?? null,
+    maskTruncated: options.maskTruncated ?? false,
+    topEntropyQuantile: share,
+    importance: importance ?? null,
     schedule: options.schedule,
     sampling: completeSampling(options.sampling),
     loss: options.loss ?? defaultLoss,

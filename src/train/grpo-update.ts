@@ -2,19 +2,19 @@ import { TrainingError } from "../base/errors.ts";
 import type { Routing } from "../engine/ops/mixture.ts";
 import type { TokenLogps } from "../engine/ops/token-logps.ts";
 import type { Tape } from "../engine/tape.ts";
-import type { LossNormalizer, TokenBatch } from "../loss/token-batch.ts";
+import { type RatioRange, withRatios } from "../loss/importance.ts";
 import type { PassOptions } from "../model/decoder.ts";
 import { balanceLoss } from "../model/expert-use.ts";
-import { type PackedSequence, packedRows, packSequences, uploadRows } from "../model/packed-batch.ts";
+import { type PackedSequence, packSequences, uploadRows } from "../model/packed-batch.ts";
 import { entryLogps, type Policy } from "../model/policy.ts";
 import type { ScoredGroup } from "../records/attempt.ts";
 import type { Rollout } from "../rollout/rollout.ts";
 import { backwardPasses, forwardFlops } from "./flops.ts";
-import { countTokens, packedGroup, referenceLogps } from "./group-rows.ts";
+import { referenceLogps } from "./group-rows.ts";
 import type { CompleteGrpoOptions } from "./grpo-options.ts";
+import { correctForSampler, plannedBatch, planUpdates, type UpdatePlan } from "./grpo-plan.ts";
 import type { GrpoRun } from "./grpo-run.ts";
 import { trainingTape } from "./memory.ts";
-import { fillMicroBatches } from "./micro-batches.ts";
 
 /** What the updates on one rollout came to; of a rollout without live groups, nothing: zeros and nulls. */
 export interface UpdateReport {
@@ -30,6 +30,8 @@ export interface UpdateReport {
    * nothing was computed twice, and with an adapter's dropout, which sampling has none of.
    */
   samplerGap: number | null;
+  /** Of the trained tokens, as they were cut; left out without `importance`. */
+  importance?: RatioRange;
   /** The load-balancing loss of the last update, mean over rows of its micro-batches; null when it is off. */
   auxLoss: number | null;
   seconds: number;
@@ -40,24 +42,10 @@ export interface UpdateReport {
 interface StepInput {
   step: number;
   groups: readonly ScoredGroup[];
-  /** Indices of the groups with an advantage that is not 0. */
-  live: readonly number[];
   rollout: Rollout;
   learningRate: number;
-}
-
-/** The live groups of a step, laid out for its updates. */
-interface Plan {
-  groups: ScoredGroup[];
-  /** Their attempts, by number in the rollout. */
-  attempts: number[];
-  sequences: PackedSequence[];
-  /** Micro-batches, as ranges of groups. */
-  ranges: [number, number][];
-  whole: LossNormalizer;
-  rows: number;
-  /** Whether the first update goes back through the activations that sampling left. */
-  adopts: boolean;
+  /** Takes the place of the loss's own. */
+  klCoefficient?: number;
 }
 
 /** One forward pass of the policy, ready for the loss's derivatives. */
@@ -89,10 +77,12 @@ export async function updateOnGroups(
     seconds: 0,
     flops: 0,
   };
-  if (input.live.length > 0) {
-    const plan = planUpdates(input, options);
-    const refLogps = run.reference ? await referenceLogps(run.reference, plan, options.sampling) : null;
-    if (run.reference) report.flops += forwardFlops(run.policy.config, { rows: plan.rows, entries: plan.whole.tokens });
+  const plan = planUpdates(input.groups, input.rollout, input.klCoefficient, options);
+  if (plan) {
+    // A reward that KL was taken off has it already.
+    const reference = options.kl?.in === "reward" ? null : run.reference;
+    const refLogps = reference ? await referenceLogps(reference, plan, options.sampling) : null;
+    if (reference) report.flops += forwardFlops(run.policy.config, { rows: plan.rows, entries: plan.whole.tokens });
     for (let update = 0; update < options.updatesPerRollout; update++) {
       const step = { plan, refLogps, rollout: input.rollout, first: update === 0, number: run.optimizer.steps };
       await accumulate(run.policy, step, options, report);
@@ -104,45 +94,20 @@ export async function updateOnGroups(
   return report;
 }
 
-/** Going back over all rows without a forward pass beats both over the live ones from this share of live rows on. */
-const adoptAbove = 2 / 3;
-
-function planUpdates(
-  { groups: all, live, rollout }: StepInput,
-  { group, microBatchTokens }: CompleteGrpoOptions,
-): Plan {
-  const groups = live.map((g) => all[g]);
-  const sequences = groups.map(packedGroup);
-  const rows = sequences.reduce((sum, sequence) => sum + packedRows(sequence), 0);
-  return {
-    groups,
-    attempts: live.flatMap((g) => Array.from({ length: group }, (_, i) => g * group + i)),
-    sequences,
-    ranges: fillMicroBatches(sequences, microBatchTokens),
-    whole: {
-      attempts: groups.reduce((sum, { attempts }) => sum + attempts.length, 0),
-      tokens: groups.reduce((sum, one) => sum + countTokens(one), 0),
-    },
-    rows,
-    adopts: rollout.keptAll && rows >= adoptAbove * rollout.rowCount,
-  };
-}
-
 /** The gradient of one update, micro-batch by micro-batch; writes what the loss came to into `report`. */
 async function accumulate(
   policy: Policy,
-  step: { plan: Plan; refLogps: Float64Array | null; rollout: Rollout; first: boolean; number: number },
+  step: { plan: UpdatePlan; refLogps: Float64Array | null; rollout: Rollout; first: boolean; number: number },
   options: CompleteGrpoOptions,
   report: UpdateReport,
 ): Promise<void> {
-  const { plan, refLogps, rollout, first } = step;
+  const { plan, rollout, first } = step;
   const adopts = plan.adopts && first;
   // With dropout the trainer's log-probabilities are not meant to be the sampler's.
   const compares = first && !adopts && !policy.adapter?.options.dropout;
   report.loss = 0;
   report.batches = [];
   report.auxLoss = null;
-  let entriesBefore = 0;
   let firstRow = 0;
   for (const [begin, end] of adopts ? [[0, plan.groups.length]] : plan.ranges) {
     const pass = adopts
@@ -152,14 +117,13 @@ async function accumulate(
           dropout: { update: step.number, firstRow },
         });
     const logps = await policy.device.read(pass.entries.logps);
-    const batch: TokenBatch = {
-      logps,
-      entropies: await policy.device.read(pass.entries.entropies),
-      ...entriesOf(plan.groups.slice(begin, end)),
-      refLogps: refLogps?.subarray(entriesBefore, entriesBefore + logps.length) ?? null,
-    };
-    if (compares) report.samplerGap = Math.max(report.samplerGap ?? 0, largestGap(logps, batch.oldLogps));
-    const { value, dLogps, dEntropies, sums } = options.loss(batch, plan.whole);
+    const entropies = await policy.device.read(pass.entries.entropies);
+    const { first: firstToken, ...known } = plannedBatch(plan, [begin, end]);
+    if (compares) report.samplerGap = Math.max(report.samplerGap ?? 0, largestGap(logps, known.oldLogps));
+    if (first && options.importance)
+      report.importance = withRatios(report.importance, correctForSampler(known, logps, options.importance));
+    const refLogps = step.refLogps?.subarray(firstToken, firstToken + logps.length) ?? null;
+    const { value, dLogps, dEntropies, sums } = options.loss({ ...known, logps, entropies, refLogps }, plan.whole);
     if (!Number.isFinite(value)) throw new TrainingError(`the loss is ${value}`);
     const aux = await balanceLoss(policy.device, pass.routings);
     pass.entries.seed(dLogps, dEntropies);
@@ -170,7 +134,6 @@ async function accumulate(
     if (aux !== null) report.auxLoss = (report.auxLoss ?? 0) + (aux * pass.rows) / plan.rows;
     const passes = backwardPasses(policy) + (adopts ? 0 : 1);
     report.flops += forwardFlops(policy.config, { rows: pass.rows, entries: logps.length }) * passes;
-    entriesBefore += logps.length;
     firstRow += pass.rows;
   }
 }
@@ -182,7 +145,7 @@ function largestGap(a: ArrayLike<number>, b: ArrayLike<number>): number {
   return largest;
 }
 
-function adoptPass(policy: Policy, rollout: Rollout, plan: Plan, options: CompleteGrpoOptions): OpenPass {
+function adoptPass(policy: Policy, rollout: Rollout, plan: UpdatePlan, options: CompleteGrpoOptions): OpenPass {
   const forward = rollout.adopt(plan.attempts);
   const { hidden, routings } = policy.decoder.forward(forward.tape, policy.weights, forward.rows, {
     balanceScale: options.balanceCoefficient / policy.config.layers,
@@ -212,21 +175,4 @@ function forwardPass(
   });
   const entries = entryLogps(policy, tape, hidden, { ...batch, temperature: options.sampling.temperature });
   return { tape, entries, routings, rows };
-}
-
-/** Per-token arrays of the groups' attempts, in the order their entries are packed. */
-function entriesOf(groups: readonly ScoredGroup[]): Pick<TokenBatch, "oldLogps" | "advantages" | "starts"> {
-  const tokens = groups.reduce((sum, group) => sum + countTokens(group), 0);
-  const oldLogps = new Float64Array(tokens);
-  const advantages = new Float64Array(tokens);
-  const starts = [0];
-  let filled = 0;
-  for (const { attempts, advantages: weights } of groups)
-    attempts.forEach(({ logps }, i) => {
-      oldLogps.set(logps, filled);
-      advantages.fill(weights[i], filled, filled + logps.length);
-      filled += logps.length;
-      starts.push(filled);
-    });
-  return { oldLogps, advantages, starts };
 }

@@ -102,7 +102,7 @@ describe("trainGrpo", () => {
     const live = groups.filter(({ prompt: { problem } }) => !"ac".includes(problem.id));
     const tokens = live.flatMap(({ attempts }) => attempts.flatMap((attempt) => attempt.tokens)).length;
     expect(metrics.frac_reward_zero_std).toBe(0.5);
-    expect(calls.map(({ whole }) => whole)).toEqual([{ attempts: 12, tokens }]);
+    expect(calls.map(({ whole }) => whole)).toEqual([{ attempts: 12, tokens, maxLength: 4 }]);
     // Completion tokens alone are in the batch: prompt tokens have no entry, so no derivative.
     expect(calls[0].batch.logps.length).toBe(tokens);
     expect(Array.from(calls[0].batch.starts).at(-1)).toBe(tokens);
@@ -121,7 +121,7 @@ describe("trainGrpo", () => {
         rewards: [1, 0],
         advantages: [0.7, -0.7],
       }));
-      const input = { step: 0, groups, live: [0, 1, 2, 3], rollout, learningRate: 0.01 };
+      const input = { step: 0, groups, rollout, learningRate: 0.01 };
       const report = await updateOnGroups(run, input, options);
       return { report, weights: await weightsOf(run.policy) };
     };

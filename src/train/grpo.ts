@@ -2,14 +2,15 @@ import type { Prompt } from "../records/problem.ts";
 import type { Grading } from "../rollout/attempts.ts";
 import { learningRateAt } from "../update/schedule.ts";
 import { leavingNoStepOpen } from "./clean-step.ts";
-import { EpochOrder } from "./epoch-order.ts";
+import { type OpenCurriculum, openCurriculum } from "./curriculum.ts";
 import { forwardFlops } from "./flops.ts";
-import { gatherGroups, type StepPrompts } from "./gather-groups.ts";
+import { gatherGroups } from "./gather-groups.ts";
 import { grpoMetrics } from "./grpo-metrics.ts";
 import { type CompleteGrpoOptions, completeGrpoOptions, type GrpoTrainingOptions } from "./grpo-options.ts";
 import type { GrpoRun } from "./grpo-run.ts";
 import { updateOnGroups } from "./grpo-update.ts";
 import type { AfterStep, StepReport } from "./hooks.ts";
+import { klPenalty, nextKlCoefficient, openKlCoefficient } from "./kl-penalty.ts";
 import { peakMemoryMb } from "./memory.ts";
 import { stopwatch } from "./stopwatch.ts";
 
@@ -36,12 +37,13 @@ export async function trainGrpo(
   afterStep: AfterStep,
 ): Promise<void> {
   const complete = completeGrpoOptions(options);
-  const order = {
-    order: new EpochOrder(prompts, [complete.seed, 3]),
-    further: new EpochOrder(prompts, [complete.seed, 4]),
-  };
+  const curriculum = openCurriculum(prompts, complete, run.memory?.solveRates);
+  let klCoefficient = openKlCoefficient(complete, run.memory);
   for (let step = run.firstStep; step < complete.schedule.totalSteps; step++) {
-    const report = await leavingNoStepOpen(run, () => grpoStep(run, step, order, grading, complete));
+    const report = await leavingNoStepOpen(run, () =>
+      grpoStep(run, step, { curriculum, klCoefficient }, grading, complete),
+    );
+    klCoefficient = report.memory?.klCoefficient ?? klCoefficient;
     if ((await afterStep(report)) === "stop") return;
   }
 }
@@ -49,30 +51,37 @@ export async function trainGrpo(
 async function grpoStep(
   run: GrpoRun,
   step: number,
-  prompts: StepPrompts,
+  { curriculum, klCoefficient }: { curriculum: OpenCurriculum; klCoefficient: number | undefined },
   grading: Grading,
   options: CompleteGrpoOptions,
 ): Promise<StepReport> {
   const { policy } = run;
   const clock = stopwatch();
-  const gathered = await gatherGroups(policy, step, prompts, grading, options);
+  const penalty = klPenalty(run, options, klCoefficient);
+  const gathered = await gatherGroups(policy, step, curriculum, grading, options, penalty);
   const { groups, rollout } = gathered;
-  const live = groups.flatMap(({ advantages }, g) => (advantages.some((advantage) => advantage !== 0) ? [g] : []));
   const learningRate = learningRateAt(step, options.schedule);
-  const update = await updateOnGroups(run, { step, groups, live, rollout, learningRate }, options);
+  const update = await updateOnGroups(run, { step, groups, rollout, learningRate, klCoefficient }, options);
   policy.stepScope.end();
 
   const metrics = grpoMetrics({
     ...gathered,
     update,
     learningRate,
-    epoch: ((step + 1) * options.promptsPerStep) / prompts.order.length,
+    klCoefficient,
+    epoch: ((step + 1) * options.promptsPerStep) / curriculum.order.length,
     seconds: clock(),
-    rolloutFlops: forwardFlops(policy.config, { rows: rollout.rowCount, entries: rollout.tokenCount }),
+    rolloutFlops:
+      forwardFlops(policy.config, { rows: rollout.rowCount, entries: rollout.tokenCount }) + gathered.klFlops,
     peakFlops: options.peakFlops,
     peakMemoryMb: peakMemoryMb(policy.device),
   });
   const promptTokens = groups.reduce((sum, { prompt }) => sum + prompt.tokens.length, 0);
   const tokens = promptTokens * options.group + rollout.tokenCount;
-  return { step, tokens, metrics, experts: rollout.experts, groups };
+  Object.assign(metrics, curriculum.learn(groups));
+  const memory = {
+    klCoefficient: nextKlCoefficient(klCoefficient, metrics.kl, options),
+    solveRates: curriculum.memory(),
+  };
+  return { step, tokens, metrics, experts: rollout.experts, groups, memory };
 }

@@ -1,5 +1,6 @@
 import type { ScoredGroup } from "../records/attempt.ts";
 import type { ExpertUse } from "../records/events.ts";
+import type { GrpoMemory } from "./grpo-run.ts";
 
 /** What one optimizer step reports. */
 export interface StepReport {
@@ -12,6 +13,8 @@ export interface StepReport {
   experts: ExpertUse[];
   /** Every attempt of the step, in reinforcement. */
   groups: ScoredGroup[];
+  /** What a checkpoint after this step must keep besides weights and moments; see `GrpoMemory`. Left out: nothing. */
+  memory?: GrpoMemory;
 }
 
 /** Called after each step; `stop` ends training there. Logging, checkpoints and validation are the caller's. */

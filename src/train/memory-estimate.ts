@@ -7,6 +7,7 @@ import { sampleAttempts } from "../rollout/rollout.ts";
 import type { SamplingOptions } from "../rollout/sampling.ts";
 import { AdamW } from "../update/adamw.ts";
 import { countedCritic, countedPolicy, countedReference, type ModelPlan } from "./counted-policy.ts";
+import { EasiestFirst } from "./easiest-first.ts";
 import { EpochOrder } from "./epoch-order.ts";
 import { trainGrpo } from "./grpo.ts";
 import type { GrpoTrainingOptions } from "./grpo-options.ts";
@@ -83,8 +84,9 @@ async function runHeaviestStep(
   device: CountingDevice,
   policy: Policy,
   optimizer: AdamW,
-  plan: TrainingPlan,
+  whole: TrainingPlan,
 ): Promise<void> {
+  const plan = withoutCurriculum(whole);
   const step = heaviestStep(plan);
   const only = { ...plan.options.schedule, totalSteps: step + 1 };
   const run = { policy, optimizer, firstStep: step };
@@ -102,9 +104,25 @@ async function runHeaviestStep(
     // Every group teaches something, so that every one is in the update.
     const advantages = (rewards_PG: readonly (readonly number[])[]) =>
       rewards_PG.map((rewards) => rewards.map(() => 1));
-    await trainGrpo({ ...run, reference }, plan.prompts, endless, { ...plan.options, ...longest, advantages }, stop);
+    // None of them ends, and all are trained on.
+    const all = { ...plan.options, ...longest, advantages, maskTruncated: false, curriculum: "none" as const };
+    await trainGrpo({ ...run, reference }, plan.prompts, endless, all, stop);
   }
   if (reference) closePolicy(reference);
+}
+
+/** Easiest first, long prompts meet in one step: the heaviest such step by itself. By solve rates, anything may meet. */
+function withoutCurriculum(plan: TrainingPlan): TrainingPlan {
+  if (plan.kind !== "grpo" || plan.options.curriculum !== "easiest") return plan;
+  const { promptsPerStep = 32, schedule, seed = 0 } = plan.options;
+  const order = new EasiestFirst(plan.prompts, [seed, 3], schedule.totalSteps * promptsPerStep);
+  const steps = Array.from(
+    { length: Math.min(schedule.totalSteps, mostLooked) },
+    (_, i) => schedule.totalSteps - 1 - i,
+  );
+  const rows = (step: number) => order.at(step, promptsPerStep).reduce((sum, { tokens }) => sum + tokens.length, 0);
+  const prompts = order.at(steps[largest(steps.length, (i) => rows(steps[i]))], promptsPerStep);
+  return { ...plan, prompts, options: { ...plan.options, schedule: { ...schedule, totalSteps: 1 } } };
 }
 
 /** Steps that are looked at for the heaviest one: among so many, one is about as heavy as they get. */
