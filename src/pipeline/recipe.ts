@@ -1,5 +1,6 @@
 import { z } from "zod";
 import { MAX_THREADS } from "../engine/registry.ts";
+import { algorithmFields, checkAlgorithm, withAlgorithmDefaults } from "./recipe-algorithm.ts";
 import { checkRewards, checkStages, hasStages } from "./recipe-checks.ts";
 import { modelSchema } from "./recipe-model.ts";
 import { checkPpo, ppoFields } from "./recipe-ppo.ts";
@@ -56,22 +57,14 @@ const supervisedFields = {
 };
 
 const rlStage = z.strictObject({
-  kind: z.literal("rl").describe("GRPO on correctness"),
+  kind: z.literal("rl").describe("reinforcement: attempts are sampled, graded and weighed against each other"),
   name: stageName,
   problems: whole("problems of which only the answer is known; problems in words: all, if left out", 1, 1e7).optional(),
   promptsPerStep: whole("problems per rollout", 1, 1e6).default(32),
   group: whole("attempts at each problem", 2, 1024).default(8),
   ...optimizerFields,
   decay: z.enum(["cosine", "linear", "constant"]).default("linear").describe("learning-rate decay after warm-up"),
-  scale: z.enum(["group", "batch", "none"]).default("group").describe("what advantages are divided by"),
-  clipLow: z.number().min(0).max(1).default(0.2).describe("ratios below 1 − clipLow are clipped"),
-  clipHigh: z.number().min(0).max(10).default(0.28).describe("ratios above 1 + clipHigh are clipped"),
-  beta: z.number().min(0).max(10).default(0.001).describe("weight of KL to the frozen start; 0: none"),
-  entropyBonus: z.number().min(0).max(1).default(0).describe("weight of the policy's entropy"),
-  aggregation: z
-    .enum(["grpo", "dapo"])
-    .default("dapo")
-    .describe("mean over attempts of token means, or over all tokens"),
+  ...algorithmFields,
   updatesPerRollout: whole("optimizer updates on each rollout", 1, 64).default(1),
   temperature: z.number().positive().max(10).default(1).describe("sampling temperature"),
   topK: whole("sample from the k most likely tokens; 0: all", 0).default(0),
@@ -136,7 +129,7 @@ const ppoStage = z
 const stage = z.discriminatedUnion("kind", [
   z.strictObject({ kind: z.literal("pretrain").describe("supervised, from nothing"), ...supervisedFields }),
   z.strictObject({ kind: z.literal("sft").describe("supervised, from the stage before"), ...supervisedFields }),
-  rlStage,
+  rlStage.superRefine(checkAlgorithm).transform(withAlgorithmDefaults),
   ppoStage,
   z.strictObject({ kind: z.literal("eval").describe("measure only"), name: stageName }),
 ]);
@@ -227,7 +220,7 @@ export type Recipe = z.output<typeof recipeSchema>;
 export type Stage = Recipe["stages"][number];
 /** A stage that imitates worked solutions. */
 export type SupervisedStage = Extract<Stage, { kind: "pretrain" | "sft" }>;
-/** A stage of GRPO. */
+/** A stage of reinforcement without a critic. */
 export type RlStage = Extract<Stage, { kind: "rl" }>;
 /** A stage of PPO with a critic. */
 export type PpoStage = Extract<Stage, { kind: "ppo" }>;

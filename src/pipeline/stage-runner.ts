@@ -114,6 +114,7 @@ export async function runTrainingStage(
     progress.step = report.step + 1;
     progress.updates = optimizer.steps;
     progress.tokens += report.tokens;
+    progress.memory = report.memory;
     progress.seconds = secondsBefore + (performance.now() - began) / 1000;
     saved.followedBy(report);
     outcomes.push(isReinforcement(stage) ? report.metrics.reward : -report.metrics.loss);
@@ -135,7 +136,8 @@ export async function runTrainingStage(
     await silence.look();
   };
   try {
-    await train(context, stage, { reference, optimizer, critic, firstStep: progress.step, beforeUpdate }, afterStep);
+    const from = { firstStep: progress.step, memory: progress.memory };
+    await train(context, stage, { reference, optimizer, critic, ...from, beforeUpdate }, afterStep);
     const asked = { looks, resumed: start.checkpoint !== null, adapter: policy.adapter !== null };
     const message = warningOfSilence(silence.silent, asked);
     if (message) emit({ type: "warning", time: Date.now(), stage: stage.name, step: progress.step, message });

@@ -1,10 +1,9 @@
-import { groupAdvantages } from "../advantage/group.ts";
-import { grpoLoss } from "../loss/grpo.ts";
 import type { ModelPlan } from "../train/counted-policy.ts";
 import type { GrpoTrainingOptions } from "../train/grpo-options.ts";
 import { automaticMicroBatch } from "../train/micro-batches.ts";
 import type { PpoTrainingOptions } from "../train/ppo-options.ts";
 import type { SupervisedOptions } from "../train/supervised.ts";
+import { algorithmOptions } from "./algorithm-options.ts";
 import type { PpoStage, Recipe, RlStage, SupervisedStage, TrainingStage } from "./recipe.ts";
 import type { Planned } from "./stage-plan.ts";
 import type { Task } from "./task.ts";
@@ -25,11 +24,10 @@ export function supervisedOptions(stage: Planned<SupervisedStage>, setting: Trai
 
 /** A stage of reinforcement as `trainGrpo` is told of it. */
 export function grpoOptions(stage: Planned<RlStage>, setting: TrainingSetting): GrpoTrainingOptions {
-  const { clipLow, clipHigh, beta, entropyBonus, aggregation, temperature, topK, topP, minP } = stage;
+  const { temperature, topK, topP, minP } = stage;
   return {
     ...sharedOptions(stage, setting),
-    loss: (batch, whole) => grpoLoss(batch, { clipLow, clipHigh, beta, entropyBonus, aggregation }, whole),
-    advantages: (rewards_PG) => groupAdvantages(rewards_PG, { scale: stage.scale }),
+    ...algorithmOptions(stage),
     sampling: { ...setting.task.sampling, temperature, topK, topP, minP },
     resample: stage.resample,
     promptsPerStep: stage.promptsPerStep,

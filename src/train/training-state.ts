@@ -6,6 +6,7 @@ import { readF32 } from "../model/checkpoint.ts";
 import { readSafetensors, writeSafetensors } from "../model/formats/safetensors.ts";
 import type { Policy } from "../model/policy.ts";
 import type { AdamW } from "../update/adamw.ts";
+import type { GrpoMemory } from "./grpo-run.ts";
 
 /** What a stage needs, besides weights and moments, to go on as if it had never stopped. */
 export interface StageProgress {
@@ -18,6 +19,8 @@ export interface StageProgress {
   tokens: number;
   /** Time spent training so far in the stage. */
   seconds: number;
+  /** What the loop carries from step to step besides; left out: nothing. */
+  memory?: GrpoMemory;
 }
 
 /** Writes `optimizer.safetensors` (both moments) and `state.json` into an existing directory. */
@@ -31,7 +34,7 @@ export async function saveTrainingState(
     ["first", { dtype: "F32", shape, data: await readF32(device, optimizer.first) }],
     ["second", { dtype: "F32", shape, data: await readF32(device, optimizer.second) }],
   ]);
-  writeFileAtomic(join(dir, "state.json"), `${JSON.stringify(progress, null, 2)}\n`);
+  writeFileAtomic(join(dir, "state.json"), `${JSON.stringify(progress)}\n`);
 }
 
 /** @throws CheckpointError when state.json is missing or not what `saveTrainingState` writes */
