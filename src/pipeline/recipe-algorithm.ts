@@ -117,7 +117,7 @@ export function checkAlgorithm(stage: AlgorithmChoice, context: z.RefinementCtx)
     );
   if ((algorithm === "rloo" || algorithm === "reinforce") && scale === "group")
     refuse("scale", `${algorithm} has a baseline other than its group's mean: expected batch or none, got group`);
-  if (delta !== undefined && clipHigh !== undefined && delta <= 1 + clipHigh)
+  if (delta !== undefined && clipHigh !== undefined && !unread[algorithm]?.delta && delta <= 1 + clipHigh)
     refuse("delta", `expected more than 1 + clipHigh, ${1 + clipHigh}, got ${delta}`);
   if (beta === 0) {
     const none = "beta is 0, so KL is not measured: remove this, or set beta";
