@@ -2,7 +2,7 @@ import type { Scope } from "../engine/scope.ts";
 import { Tape, type Tensor } from "../engine/tape.ts";
 
 /** Rows of one forward pass at most, unless a single text has more. */
-const BUDGET_ROWS = 1024;
+export const PASS_ROWS = 1024;
 
 /**
  * What a model makes of texts that are only read: passes over as many of them as fit, nothing recorded.
@@ -34,6 +34,6 @@ export async function readHiddenRows(
 /** As many texts as one pass takes, at least one. */
 function firstWithinBudget(texts: readonly (readonly number[])[]): readonly (readonly number[])[] {
   let rows = 0;
-  const end = texts.findIndex(({ length }, i) => (rows += length) > BUDGET_ROWS && i > 0);
+  const end = texts.findIndex(({ length }, i) => (rows += length) > PASS_ROWS && i > 0);
   return end < 0 ? texts : texts.slice(0, end);
 }

@@ -34,10 +34,14 @@ export function encoderEmbedder(
   model: Pick<ResolvedModel, "kind" | "path">,
   { layer }: { layer?: number } = {},
 ): TextEmbedder {
-  const tokenizer = openTokenizer(model.path);
-  const { before, after } = tokenizer.framing;
+  // What is no encoder at all is said before its tokenizer is looked for.
   const { encoder, architecture } = loadEncoder(device, model, { layers: layer });
-  const most = Math.min(mostTokens(encoder.config), tokenizerLimit(model.path));
+  const { tokenizer, limit } = orClosed(encoder, () => ({
+    tokenizer: openTokenizer(model.path),
+    limit: tokenizerLimit(model.path),
+  }));
+  const { before, after } = tokenizer.framing;
+  const most = Math.min(mostTokens(encoder.config), limit);
   const room = Math.max(0, most - before.length - after.length);
   return {
     tokenize(text) {
@@ -49,6 +53,16 @@ export function encoderEmbedder(
     hiddenRows: (texts) => encoder.hiddenRows(texts),
     close: () => encoder.close(),
   };
+}
+
+/** What `make` makes beside `one`, which is closed where that fails. */
+function orClosed<T>(one: { close(): void }, make: () => T): T {
+  try {
+    return make();
+  } catch (error) {
+    one.close();
+    throw error;
+  }
 }
 
 /** Where transformers cuts texts, besides the model's positions. */

@@ -22,7 +22,7 @@ export interface TextSimilarityOptions {
 }
 
 /** Pairs that are embedded together: enough to fill a pass, few enough that their embeddings take little memory. */
-const CHUNK_PAIRS = 16;
+export const CHUNK_PAIRS = 16;
 
 /** Bytes of references' embeddings that are kept. */
 export const DEFAULT_CACHE_BYTES = 64 * 2 ** 20;
@@ -65,6 +65,8 @@ export class TextSimilarity {
       for (const { candidate, reference } of some)
         scores.push(bertScore(found.get(candidate) as EmbeddedText, found.get(reference) as EmbeddedText));
       for (const { reference } of some) this.references.keep(reference, found.get(reference) as EmbeddedText);
+      // Timers and messages of other threads get their turn: both halves of this loop hold the thread.
+      await new Promise(setImmediate);
     }
     return scores;
   }

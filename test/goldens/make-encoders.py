@@ -12,8 +12,9 @@ similarity.json has 50 pairs of texts and what bert-score makes of them: [precis
 and, with the folder given, with MiniLM. Random encoders are scored pair by pair: bert-score counts a best similarity below 0
 as 0 in pairs that it pads, and random encoders have such. Their weights are random: another run gives others.
 
-bert-score 0.3 asks transformers' tokenizers for two things that version 5 no longer has; both are put back as version 4
-had them: the special tokens around an empty text, and RoBERTa's space before a text.
+bert-score 0.3 was written for transformers 4, and three things that version 5 does otherwise are put back: a model is
+computed in f32 whatever its file is in, RoBERTa reads a text as if a space came before it, and an empty text has its special
+tokens.
 
 Run with bert-score 0.3.12, transformers 5.18 and torch 2.13.
 """
@@ -128,7 +129,16 @@ def encode(tokenizer, text):
     return tokenizer.encode(text, add_special_tokens=True, max_length=tokenizer.model_max_length, truncation=True)
 
 
+class WideModel:
+    """AutoModel as transformers 4 loads it."""
+
+    @staticmethod
+    def from_pretrained(directory):
+        return AutoModel.from_pretrained(directory, dtype=torch.float32)
+
+
 bert_score.utils.sent_encode = encode
+bert_score.utils.AutoModel = WideModel
 
 
 def random_model(name, directory):
