@@ -55,7 +55,8 @@ function rememberingEmbedder(path: string, layer: number): TextEmbedder {
     ...embedder,
     async hiddenRows(texts) {
       const fresh = texts.filter((ids) => !known.has(ids.join()));
-      (await embedder.hiddenRows(fresh)).forEach((rows, i) => known.set(fresh[i].join(), rows));
+      const rows = await embedder.hiddenRows(fresh);
+      for (const [i, ids] of fresh.entries()) known.set(ids.join(), rows[i]);
       return texts.map((ids) => known.get(ids.join())!.slice());
     },
   };
