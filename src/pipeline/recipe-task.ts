@@ -1,5 +1,6 @@
 import { z } from "zod";
 import { arithmeticFields, checkOperations } from "../data/arithmetic-options.ts";
+import { GRADING_RULES, type GradingRule } from "../reward/rules.ts";
 
 const maxNewTokens = (doc: string, byDefault: number) =>
   z.number().int().min(2).max(32768).default(byDefault).describe(doc);
@@ -46,6 +47,13 @@ const wordTask = z.strictObject({
   format: z
     .enum(["think-answer", "r1-zero", "working-out", "hash", "boxed"])
     .describe("how a completion marks its answer"),
+  grading: z
+    .enum(GRADING_RULES)
+    .optional()
+    .describe(
+      "what says that an answer is right: what it means (symbolic), the number it is, lm-evaluation-harness's rules for GSM8K, or " +
+        "r1-zero's; left out: number for gsm8k and svamp, symbolic for others",
+    ),
   calculatorNotes: z.enum(["keep", "strip"]).default("strip").describe("GSM8K's <<48/2=24>> in worked solutions"),
   template: z.enum(["chat", "plain"]).default("chat").describe("the model's chat template, or plain text"),
   instruction: z
@@ -60,6 +68,9 @@ const wordTask = z.strictObject({
   maxNewTokens: maxNewTokens("longest completion, in tokens", 256),
 });
 
+/** The one format in which a rule finds any answer. */
+const MARKED_BY: Partial<Record<GradingRule, string>> = { "gsm8k-strict": "hash", "r1-zero": "r1-zero" };
+
 /** A recipe's task, told apart by `kind`; without one it is arithmetic. */
 export const taskSchema = z.discriminatedUnion("kind", [arithmeticTask, wordTask]).superRefine((task, context) => {
   if (task.kind !== "words") return;
@@ -70,6 +81,13 @@ export const taskSchema = z.discriminatedUnion("kind", [arithmeticTask, wordTask
       code: "custom",
       path: ["columns"],
       message: `the columns of ${task.layout} are known: remove this`,
+    });
+  const marked = MARKED_BY[task.grading ?? "symbolic"];
+  if (marked !== undefined && task.format !== marked)
+    context.addIssue({
+      code: "custom",
+      path: ["grading"],
+      message: `${task.grading} finds answers in the format ${marked} alone, the format is ${task.format}: change one of them`,
     });
   for (const part of ["train", "test"] as const) {
     const { rows: range } = task[part];
@@ -84,3 +102,11 @@ export type TaskSettings = z.output<typeof taskSchema>;
 export type ArithmeticSettings = Exclude<TaskSettings, { kind: "words" }>;
 /** Problems in words. */
 export type WordSettings = Extract<TaskSettings, { kind: "words" }>;
+
+/** The rule that grades a task in words: the one it names, or what fits the answers of its data set. */
+export function gradingOf({ grading, layout }: WordSettings): GradingRule {
+  return grading ?? (hasNumbers(layout) ? "number" : "symbolic");
+}
+
+/** Whether all gold answers of a data set are plain numbers. */
+export const hasNumbers = (layout: WordSettings["layout"]): boolean => layout === "gsm8k" || layout === "svamp";

@@ -9,9 +9,11 @@ import type { TextTokenizer } from "../prompt/text-tokenizer.ts";
 import { NEXT_QUESTIONS, type WordPromptOptions, wordDemonstration, wordPrompt } from "../prompt/word-prompt.ts";
 import type { Attempt } from "../records/attempt.ts";
 import type { Problem, Prompt } from "../records/problem.ts";
+import { openGradingPool } from "../reward/grading-pool.ts";
+import { wordGrader } from "../reward/word-grader.ts";
 import { wordGrading } from "../reward/word-problems.ts";
 import type { Grading } from "../rollout/attempts.ts";
-import type { WordSettings } from "./recipe-task.ts";
+import { gradingOf, hasNumbers, type WordSettings } from "./recipe-task.ts";
 import type { Count, Task } from "./task.ts";
 
 /** The problems of a task in words, and what was left out of them. */
@@ -126,6 +128,11 @@ export function wordTask(
 ): Task {
   const format = answerFormats[settings.format];
   const prompting: WordPromptOptions = { format, template: settings.template, instruction: settings.instruction };
+  const rule = gradingOf(settings);
+  // Its threads start with the first answer that needs them, and keep nothing alive once idle.
+  const { judge } = openGradingPool();
+  const gsm8k = hasNumbers(settings.layout) || rule.startsWith("gsm8k");
+  const grader = wordGrader(format, { rule, judge, gsm8k });
   const { maxNewTokens } = settings;
   const { fewShot: count, seed: examplesSeed } = measuring;
   const stop = [...settings.stop, ...(count > 0 && settings.template === "plain" ? NEXT_QUESTIONS : [])];
@@ -146,7 +153,7 @@ export function wordTask(
   };
   return {
     tokenizer,
-    grading: { ...beforeStops(wordGrading(tokenizer, format), stop), eosId: tokenizer.stopIds },
+    grading: { ...beforeStops(wordGrading(tokenizer, format, [], grader), stop), eosId: tokenizer.stopIds },
     maxNewTokens,
     sampling: { maxNewTokens, stopStrings: [...format.stops, ...stop] },
     demonstrations: (wanted, seed) => choose("worked solutions", trained(), wanted, [seed, 7]).map(demonstrationOf),

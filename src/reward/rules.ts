@@ -47,15 +47,24 @@ export function gradeResponse(
   gold: string,
   { rule, source = "any", judge }: GradingOptions,
 ): Grade | Promise<Grade> {
+  const extraction = extractByRule(response, { rule, source });
   if (isGsm8k(rule)) {
-    const answer = extractGsm8k(response, rule);
-    const format = rule === "gsm8k-strict" ? (answer === null ? 0 : 1) : null;
-    return compareAsGsm8k({ answer, rule: answer === null ? "none" : rule }, gold, format);
+    const format = rule === "gsm8k-strict" ? (extraction.answer === null ? 0 : 1) : null;
+    return compareAsGsm8k(extraction, gold, format);
   }
-  const where = rule === "r1-zero" ? "r1-zero" : source;
-  const extraction = extractAnswer(response, where);
+  const where = placeOf(rule, source);
   const wellFormed = where === "any" ? isMark(extraction.rule) : answerFormats[where].matches(response);
   return compareMeaning(extraction, gold, wellFormed ? 1 : 0, rule === "number" ? compareAnswers : judge);
+}
+
+/** The answer that a rule takes from a response, and what found it. */
+export function extractByRule(
+  response: string,
+  { rule, source = "any" }: Pick<GradingOptions, "rule" | "source">,
+): Extraction {
+  if (!isGsm8k(rule)) return extractAnswer(response, placeOf(rule, source));
+  const answer = extractGsm8k(response, rule);
+  return { answer, rule: answer === null ? "none" : rule };
 }
 
 /** Grades an answer that was taken from its response before: `extracted` is the answer itself, or the last box in it. */
@@ -81,6 +90,8 @@ export function gsm8kParts(response: string, gold: string): Record<Gsm8kRule, 0 
 export function score(verdict: boolean | null): 0 | 1 | null {
   return verdict === null ? null : verdict ? 1 : 0;
 }
+
+const placeOf = (rule: GradingRule, source: AnswerSource) => (rule === "r1-zero" ? "r1-zero" : source);
 
 const isGsm8k = (rule: GradingRule): rule is Gsm8kRule => rule === "gsm8k-strict" || rule === "gsm8k-flexible";
 

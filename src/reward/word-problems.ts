@@ -5,8 +5,10 @@ import type { Attempt, PromptedAttempt, RewardParts, StopReason } from "../recor
 import type { Problem } from "../records/problem.ts";
 import { compareAnswers } from "./answer-equivalence.ts";
 import { countEquations } from "./equations.ts";
+import { type Extraction, extractAnswer } from "./extract-answer.ts";
 import { lastNumber, readNumber } from "./number-text.ts";
 import { type Reward, type SyncReward, scoreParts } from "./reward.ts";
+import { score } from "./rules.ts";
 
 /** The parts an attempt at a word problem is graded in. */
 export interface WordParts extends RewardParts {
@@ -30,6 +32,12 @@ export interface WordParts extends RewardParts {
    * sets the problem up rightly and miscalculates. 0 without an equation, null where the gold answer is no number.
    */
   setup: 0 | 1 | null;
+}
+
+/** What grades attempts at word problems in one format, and where it finds their answers. */
+export interface WordGrader {
+  reward: Reward;
+  extraction(attempt: Pick<Attempt, "text" | "stop">): Extraction;
 }
 
 /**
@@ -60,9 +68,17 @@ export function gradeWordProblem(
   };
 }
 
-/** The `Reward` of word problems in one format. */
+/** The `Reward` of word problems in one format, by the rule `number`: answers are equal as numbers, or as texts. */
 export function wordReward(format: AnswerFormat): SyncReward {
   return ({ text, stop }, problem) => gradeWordProblem(text, problem, format, stop);
+}
+
+/** Grades by the rule `number`. */
+function numberGrader(format: AnswerFormat): WordGrader {
+  return {
+    reward: wordReward(format),
+    extraction: ({ text, stop }) => extractAnswer(settledText(text, format, stop), format.name),
+  };
 }
 
 /**
@@ -75,24 +91,24 @@ export function wordGrading(
   tokenizer: Pick<TextTokenizer, "decode" | "eosId" | "stopIds">,
   format: AnswerFormat,
   rewards: readonly Reward[] = [],
+  grader: WordGrader = numberGrader(format),
 ) {
-  const all = [wordReward(format), ...rewards];
+  const all = [grader.reward, ...rewards];
   const ends = new Set([tokenizer.eosId, ...tokenizer.stopIds]);
   return {
     eosId: tokenizer.eosId,
     decode: (tokens: readonly number[]) =>
       tokenizer.decode(tokens.length > 0 && ends.has(tokens[tokens.length - 1]) ? tokens.slice(0, -1) : tokens),
     grade: (scored: readonly PromptedAttempt[]) => scoreParts(all, scored),
-    extract: ({ text, stop }: Attempt) => format.extract(settledText(text, format, stop))?.answer ?? null,
-    ruleOf: ({ text, stop }: Attempt) => format.extract(settledText(text, format, stop))?.rule ?? null,
+    extract: (attempt: Attempt) => grader.extraction(attempt).answer,
+    ruleOf: (attempt: Attempt) => {
+      const { answer, rule } = grader.extraction(attempt);
+      return answer === null ? null : rule;
+    },
   };
 }
 
 /** A completion without a last line that was cut off, in formats where the line's end closes the answer. */
-function settledText(completion: string, format: AnswerFormat, stop: StopReason): string {
+export function settledText(completion: string, format: AnswerFormat, stop: StopReason): string {
   return format.closed || stop !== "length" ? completion : completion.slice(0, completion.lastIndexOf("\n") + 1);
-}
-
-function score(equal: boolean | null): 0 | 1 | null {
-  return equal === null ? null : equal ? 1 : 0;
 }
