@@ -60,6 +60,25 @@ test("a result that came while the caller was busy counts, however late it is se
   expect(await result).toEqual({ kind: "done", result: "done" });
 });
 
+test.skipIf(process.platform !== "linux")(
+  "on Linux, processor time is what is limited, and the clock ten times as long",
+  async () => {
+    const code = evaluator.href.replace(
+      encodeURIComponent('{ kind: "ready" }'),
+      encodeURIComponent(
+        '{ kind: "ready", thread: Number(process.getBuiltinModule("node:fs").readlinkSync("/proc/thread-self").split("/").at(-1)) }',
+      ),
+    );
+    const workers = startWorkers({ url: new URL(code), timeoutMs: 100 });
+    const wait = (ms: number) => `Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, ${ms})`;
+    expect(await workers.run(wait(300))).toEqual({ kind: "done", result: "timed-out" });
+    const began = performance.now();
+    expect(await workers.run(wait(60_000))).toMatchObject({ kind: "failed" });
+    expect(performance.now() - began).toBeGreaterThan(999);
+    expect(await workers.run("for (;;);")).toMatchObject({ kind: "failed" });
+  },
+);
+
 test("several threads work at once", async () => {
   const meet = new SharedArrayBuffer(4);
   const both = new TimedWorkers<SharedArrayBuffer, number>({

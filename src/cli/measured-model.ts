@@ -12,6 +12,7 @@ import { isArithmeticModel, isLanguageModel, modelDirectory } from "../pipeline/
 import { openModel } from "../pipeline/open-model.ts";
 import { type Recipe, recipeSchema } from "../pipeline/recipe.ts";
 import type { WordSettings } from "../pipeline/recipe-task.ts";
+import { remarksOnGold } from "../pipeline/remarks-on-gold.ts";
 import type { Task } from "../pipeline/task.ts";
 import {
   readMeasuredProblems,
@@ -122,7 +123,8 @@ async function openWords(flags: MeasuredFlags, given: Recipe | null, output: Out
       `${flags.recipe}: expected problems in words for ${flags.model}, a language model, got a task of arithmetic`,
     );
   const problems = await readAskedProblems(flags, recipe, evaluation);
-  for (const remark of flags.task === undefined ? remarksOnProblems(problems) : remarksOnMeasured(problems))
+  const remarks = flags.task === undefined ? remarksOnProblems(problems) : remarksOnMeasured(problems);
+  for (const remark of [...remarks, ...remarksOnGold(settings, problems)])
     output.say(output.remarkStyle.dim(remark));
   // A run's own model is measured as the run held it.
   const { weights = own?.model.weights ?? "stored", context = own?.model.context } = flags;

@@ -7,6 +7,7 @@ import type { ModelStore } from "./model-store.ts";
 import { publishedModel } from "./published-model.ts";
 import type { Recipe } from "./recipe.ts";
 import { remarksOnSource } from "./remarks.ts";
+import { remarksOnGold } from "./remarks-on-gold.ts";
 import type { Task } from "./task.ts";
 import { tokenizerOf } from "./text-model.ts";
 import { readWordProblems, remarksOnProblems, wordTask } from "./word-task.ts";
@@ -50,6 +51,11 @@ export async function openTask(
     store,
     commit: resolved.commit,
     data: dataIdentity([problems.train, problems.validation, problems.test]),
-    remarks: [...remarksOnSource(reference, resolved), ...store.notes(), ...remarksOnProblems(problems)],
+    remarks: [
+      ...remarksOnSource(reference, resolved),
+      ...store.notes(),
+      ...remarksOnProblems(problems),
+      ...remarksOnGold(task, problems),
+    ],
   };
 }

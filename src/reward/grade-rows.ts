@@ -28,9 +28,6 @@ export interface GradingSummary {
   parts: Record<string, number>;
 }
 
-/** The reason of a row whose gold answer no answer could be held against. */
-export const UNREADABLE_GOLD = "the rule cannot read the gold answer";
-
 /** Rows that are graded side by side: enough to keep threads busy, few enough to hear of progress. */
 const AT_ONCE = 256;
 
@@ -70,7 +67,7 @@ const gradeRow = ({ response, answer, gold }: GradingRow, options: GradingOption
 
 function gradedRow({ cells, response, gold }: GradingRow, grade: Grade): GradedRow {
   const { verdict, extracted, rule, tier, format } = grade;
-  const reason = verdict === null ? (grade.reason ?? UNREADABLE_GOLD) : undefined;
+  const reason = verdict === null ? (grade.reason ?? "the rule cannot read the gold answer") : undefined;
   return {
     ...cells,
     verdict,

@@ -1,7 +1,7 @@
 import { lastBoxed } from "../prompt/answer-format-boxed.ts";
 import { answerFormats } from "../prompt/answer-formats.ts";
 import { compareAnswers } from "./answer-equivalence.ts";
-import { judgeCheaply, type Verdict } from "./answers/judge-answer.ts";
+import { isGradable, type Verdict } from "./answers/judge-answer.ts";
 import { type AnswerSource, type Extraction, extractAnswer, isMark } from "./extract-answer.ts";
 import type { Judge, Judgement } from "./grading-pool.ts";
 import { extractGsm8k, type Gsm8kRule, isGsm8kGold, normalizeGsm8k } from "./gsm8k-rules.ts";
@@ -39,6 +39,12 @@ export interface GradingOptions {
   source?: AnswerSource;
   /** Decides where `symbolic` and `r1-zero` leave it to what the answers mean. */
   judge: Judge;
+}
+
+/** Whether a rule can read a gold answer, so that some answer could be told to be right by it and others wrong. */
+export function canGrade(gold: string, rule: GradingRule): boolean {
+  if (isGsm8k(rule)) return isGsm8kGold(gold);
+  return rule === "number" ? compareAnswers("", gold).equal !== null : isGradable(gold);
 }
 
 /** Grades a whole response. At once where `judge` answers at once, else by a promise. */
@@ -107,11 +113,8 @@ function compareMeaning(
   format: Grade["format"],
   judge: Judge,
 ): Grade | Promise<Grade> {
-  if (answer === null) {
-    // No answer is a wrong one, unless no answer at all could be told to be right.
-    const verdict = judgeCheaply("", gold)?.equal === null ? null : false;
-    return { verdict, extracted: null, rule, tier: null, format };
-  }
+  // No answer is a wrong one, unless no answer at all could be told to be right.
+  if (answer === null) return { verdict: isGradable(gold) ? false : null, extracted: null, rule, tier: null, format };
   const gradeOf = ({ equal, tier, reason }: Judgement): Grade => ({
     verdict: equal,
     extracted: answer,

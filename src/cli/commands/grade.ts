@@ -2,10 +2,10 @@ import { closeSync, openSync, writeSync } from "node:fs";
 import { Command, Option } from "commander";
 import { ANSWER_FORMATS, type AnswerFormatName } from "../../prompt/answer-format.ts";
 import { formatCount, formatInterval, formatPercent } from "../../report/format.ts";
-import { type GradedRow, gradeRows, summarizeGrading, UNREADABLE_GOLD } from "../../reward/grade-rows.ts";
+import { type GradedRow, gradeRows, summarizeGrading } from "../../reward/grade-rows.ts";
 import { openGradingPool } from "../../reward/grading-pool.ts";
 import { type GradingRow, readGradingRows } from "../../reward/read-grading-rows.ts";
-import { GRADING_RULES, type GradingRule } from "../../reward/rules.ts";
+import { canGrade, GRADING_RULES, type GradingRule } from "../../reward/rules.ts";
 import { exitCodes } from "../failure.ts";
 import { addExamples, addJson, number } from "../options.ts";
 import { checkOutFile } from "../out-file.ts";
@@ -56,18 +56,20 @@ export function gradeCommand(): Command {
     const output = new Output(flags);
     checkOutFile(flags.out);
     const rows = await readGradingRows(file);
+    const unreadable = rows.filter(({ gold }) => !canGrade(gold, flags.rule));
+    if (unreadable.length > 0) {
+      // The others are graded all the same.
+      process.exitCode = exitCodes.failed;
+      output.say(describeUnreadable(file, flags.rule, unreadable));
+    }
     const began = performance.now();
     const graded = await gradeAll(rows, flags);
     const seconds = (performance.now() - began) / 1000;
     const summary = summarizeGrading(graded);
     output.say(describe(flags.rule, summary, seconds));
-    const unreadable = rows.filter((_, i) => graded[i].reason === UNREADABLE_GOLD).map(({ place }) => place);
-    if (unreadable.length > 0) {
-      process.exitCode = exitCodes.failed;
-      output.say(describeUnreadable(file, flags.rule, rows, unreadable));
-    }
     const { rule, format = null } = flags;
-    output.finish({ file, rule, format, ...summary, unreadable, seconds, rows: graded });
+    const places = unreadable.map(({ place }) => place);
+    output.finish({ file, rule, format, ...summary, unreadable: places, seconds, rows: graded });
   });
 }
 
@@ -133,18 +135,12 @@ function describe(rule: GradingRule, summary: ReturnType<typeof summarizeGrading
   ].join("; ");
 }
 
-function describeUnreadable(
-  file: string,
-  rule: GradingRule,
-  rows: readonly GradingRow[],
-  places: readonly string[],
-): string {
-  const goldAt = new Map(rows.map(({ place, gold }) => [place, gold]));
-  const lines = places.slice(0, MOST_LISTED).map((place) => `  ${place}: \`${goldAt.get(place)?.slice(0, 80)}\``);
-  const more = places.length > MOST_LISTED ? [`  and ${places.length - MOST_LISTED} more`] : [];
-  const what = rule.startsWith("gsm8k") ? "a number" : "an answer";
+function describeUnreadable(file: string, rule: GradingRule, rows: readonly GradingRow[]): string {
+  const lines = rows.slice(0, MOST_LISTED).map(({ place, gold }) => `  ${place}: \`${gold.slice(0, 80)}\``);
+  const more = rows.length > MOST_LISTED ? [`  and ${rows.length - MOST_LISTED} more`] : [];
+  const wanted = rule.startsWith("gsm8k") ? "a number" : "an answer";
   return [
-    `error: ${file}: expected ${what} as gold, ${rule} cannot read these; correct or remove`,
+    `error: ${file}: expected ${wanted} as gold, ${rule} cannot read these; correct or remove`,
     ...lines,
     ...more,
   ].join("\n");
