@@ -124,8 +124,7 @@ async function openWords(flags: MeasuredFlags, given: Recipe | null, output: Out
     );
   const problems = await readAskedProblems(flags, recipe, evaluation);
   const remarks = flags.task === undefined ? remarksOnProblems(problems) : remarksOnMeasured(problems);
-  for (const remark of [...remarks, ...remarksOnGold(settings, problems)])
-    output.say(output.remarkStyle.dim(remark));
+  for (const remark of [...remarks, ...remarksOnGold(settings, problems)]) output.say(output.remarkStyle.dim(remark));
   // A run's own model is measured as the run held it.
   const { weights = own?.model.weights ?? "stored", context = own?.model.context } = flags;
   const { policy, tokenizer, close } = await openNamedModel({ ...flags, weights, context }, output);
