@@ -2,7 +2,6 @@ import type { ScoredGroup } from "../records/attempt.ts";
 import type { Prompt } from "../records/problem.ts";
 import { EasiestFirst } from "./easiest-first.ts";
 import { EpochOrder } from "./epoch-order.ts";
-import type { CompleteGrpoOptions } from "./grpo-options.ts";
 import { type SolveRateMemory, SolveRateOrder } from "./solve-rate-order.ts";
 
 /** `none`: shuffled, epoch after epoch; `easiest`: as `EasiestFirst`; `solve-rate`: as `SolveRateOrder`. */
@@ -34,6 +33,14 @@ export interface OpenCurriculum extends StepPrompts {
   memory(): SolveRateMemory | undefined;
 }
 
+/** What an order depends on of a loop's options. */
+interface CurriculumOptions {
+  curriculum: Curriculum;
+  seed: number;
+  promptsPerStep: number;
+  schedule: { totalSteps: number };
+}
+
 /**
  * The prompts of a run in the order that `curriculum` says.
  *
@@ -42,12 +49,7 @@ export interface OpenCurriculum extends StepPrompts {
  */
 export function openCurriculum(
   prompts: readonly Prompt[],
-  {
-    curriculum,
-    seed,
-    promptsPerStep,
-    schedule,
-  }: Pick<CompleteGrpoOptions, "curriculum" | "seed" | "promptsPerStep" | "schedule">,
+  { curriculum, seed, promptsPerStep, schedule }: CurriculumOptions,
   remembered?: SolveRateMemory,
 ): OpenCurriculum {
   const seeds = [seed, 3];

@@ -9,7 +9,7 @@ import { type Grading, gradeAttempts, toAttempt } from "../rollout/attempts.ts";
 import { type Rollout, sampleAttempts } from "../rollout/rollout.ts";
 import type { StepPrompts } from "./curriculum.ts";
 import type { CompleteGrpoOptions } from "./grpo-options.ts";
-import type { GroupKl } from "./kl-penalty.ts";
+import type { GroupKl, KlPenalty } from "./kl-penalty.ts";
 import { trainedAttempts } from "./live-groups.ts";
 import { roomToKeepAll } from "./memory.ts";
 import { stopwatch } from "./stopwatch.ts";
@@ -46,12 +46,6 @@ export type GatherOptions = Pick<
   /** Whether cut attempts are left out of the update, so that a group of them teaches nothing; default false. */
   maskTruncated?: boolean;
 };
-
-/** What is taken off rewards before they are set against each other: coefficient · KL. */
-export interface KlPenalty {
-  coefficient: number;
-  measure(groups: readonly Pick<ScoredGroup, "prompt" | "attempts">[]): Promise<GroupKl>;
-}
 
 /** Streams of further prompts begin here, above those of any run's steps. */
 const furtherStreams = 2 ** 30;

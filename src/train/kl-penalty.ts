@@ -5,7 +5,6 @@ import { packedRows } from "../model/packed-batch.ts";
 import type { Policy } from "../model/policy.ts";
 import type { ScoredGroup } from "../records/attempt.ts";
 import { forwardFlops } from "./flops.ts";
-import type { KlPenalty } from "./gather-groups.ts";
 import { countTokens, packedGroup, referenceLogps } from "./group-rows.ts";
 import type { CompleteGrpoOptions } from "./grpo-options.ts";
 import type { GrpoMemory, GrpoRun } from "./grpo-run.ts";
@@ -18,6 +17,12 @@ export interface GroupKl {
   tokens: number;
   /** FLOPs of the reference. */
   flops: number;
+}
+
+/** What is taken off rewards before they are set against each other: coefficient · KL. */
+export interface KlPenalty {
+  coefficient: number;
+  measure(groups: readonly Pick<ScoredGroup, "prompt" | "attempts">[]): Promise<GroupKl>;
 }
 
 /**
