@@ -1,6 +1,6 @@
 import type { ExpertUse } from "../records/events.ts";
 import type { LengthProbe } from "../train/length-probe.ts";
-import { isReinforcement, type Stage, type TrainingStage } from "./recipe.ts";
+import { isReinforcement, type PpoStage, type RlStage, type Stage, type TrainingStage } from "./recipe.ts";
 import {
   entropyCollapse,
   entropyExplosion,
@@ -22,20 +22,9 @@ export class TrainingWatch {
 
   /** @param router experts each token uses, where routers are trained; null: they are frozen, or there are none */
   constructor(stage: TrainingStage, router: { activeExperts: number } | null) {
-    const attempts = "group" in stage ? stage.promptsPerStep * stage.group : 0;
     this.#symptoms = [
       ...(router ? [expertTakesMost(router), expertTakesNone()] : []),
-      ...(!isReinforcement(stage)
-        ? []
-        : [
-            mostAttemptsCut(),
-            noSpread(stage),
-            entropyCollapse(),
-            entropyExplosion(),
-            klRunaway(stage),
-            rewardWithoutCorrectness(),
-            graderFailures({ attempts }),
-          ]),
+      ...(isReinforcement(stage) ? reinforcementSymptoms(stage) : []),
     ];
   }
 
@@ -54,6 +43,19 @@ export class TrainingWatch {
     });
     return warnings;
   }
+}
+
+function reinforcementSymptoms(stage: RlStage | PpoStage): Symptom[] {
+  return [
+    mostAttemptsCut(),
+    // One attempt at a problem has nothing to differ from.
+    ...(stage.group > 1 ? [noSpread(stage)] : []),
+    entropyCollapse(),
+    entropyExplosion(),
+    klRunaway(stage),
+    rewardWithoutCorrectness(),
+    graderFailures({ attempts: stage.promptsPerStep * stage.group }),
+  ];
 }
 
 /** What a look at a model's completions before reinforcement warns of; null when nothing. */

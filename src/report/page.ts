@@ -7,6 +7,7 @@ import { formatChance, formatCount, formatDuration, formatInterval, formatPercen
 import { html, Markup } from "./html.ts";
 import { script } from "./script.ts";
 import { finding, stageChart } from "./stage-chart.ts";
+import { stageDetails } from "./stage-details.ts";
 import { style } from "./style.ts";
 import { type RunSummary, type StageResult, type StageSummary, stageResults, summarizeRun } from "./summary.ts";
 
@@ -76,7 +77,7 @@ function resultSection(results: readonly StageResult[], decoding: string | undef
       html`<tr class="k-${kind}"><td>${name}</td><td>${formatPercent(accuracy)}<small>${formatInterval(ci95)}</small></td>${compared && html`<td>${paired && html`+${formatCount(paired.mended)} −${formatCount(paired.broken)}<small>p ${formatChance(paired.p)}</small>`}</td>`}<td>${formatPercent(formatAccuracy)}</td><td>${formatCount(n)}</td><td>${formatDuration(seconds)}</td></tr>`,
   );
   return html`<section id="results"><h2>Results</h2><div class="results${compared && " compared"}"><div><div class="scroll"><table><thead><tr><th>stage</th><th>accuracy, 95 % interval</th>${compared && html`<th>mended, broken</th>`}<th>format</th><th>n</th><th>time</th></tr></thead><tbody>${rows}</tbody></table></div>
-<p class="note">Accuracy${decoding && html` with ${decoding}`}; intervals are Wilson's, in per cent. Format is the share of completions that give an answer in the expected form, right or wrong. ${compared && "Mended and broken are the problems that the stage before had wrong and right; p is McNemar's exact test of the two. "}Time is the whole stage's.</p></div>${stageChart(results)}</div></section>`;
+<p class="note">Accuracy${decoding && html` with ${decoding}`}; intervals are Wilson's, in per cent. Format is the share of completions that give an answer in the expected form, right or wrong. ${compared && "Mended and broken are the problems that the stage before had wrong and right; p is McNemar's exact test of the two. "}Time is the whole stage's.</p></div>${stageChart(results)}</div>${stageDetails(results)}</section>`;
 }
 
 function stageSection(stage: StageSummary, index: number, limit: number): Markup | null {

@@ -1,3 +1,4 @@
+import type { EvaluationDetails } from "../records/evaluation.ts";
 import type { EvaluationSummary, ExpertUse, PairedComparison, RunEvent, StageKind } from "../records/events.ts";
 import type { Point } from "./series.ts";
 
@@ -139,7 +140,7 @@ export function summarizeRun(events: readonly RunEvent[]): RunSummary {
 }
 
 /** One line of the stage table: a stage's result and what the stage took. */
-export interface StageResult {
+export interface StageResult extends EvaluationDetails {
   name: string;
   kind: StageKind;
   accuracy: number;
@@ -159,19 +160,8 @@ export function stageResults(summary: RunSummary): StageResult[] {
     const results = stage.evaluations.map(({ result }) => result);
     const result = results.findLast(({ name }) => name === stage.name) ?? results.at(-1);
     if (!result) return [];
-    const { accuracy, ci95, formatAccuracy, n, paired } = result;
-    return [
-      {
-        name: stage.name,
-        kind: stage.kind,
-        accuracy,
-        ci95,
-        formatAccuracy,
-        n,
-        // A stage that is only measured ends with no seconds of training.
-        seconds: Math.max(stage.seconds ?? 0, result.seconds),
-        ...(paired && { paired }),
-      },
-    ];
+    // A stage that is only measured ends with no seconds of training.
+    const seconds = Math.max(stage.seconds ?? 0, result.seconds);
+    return [{ ...result, name: stage.name, kind: stage.kind, seconds }];
   });
 }

@@ -5,7 +5,7 @@ import { attemptProblems } from "../../eval/attempt-problems.ts";
 import { measuredOf } from "../../eval/evaluate.ts";
 import { summarizeProbe } from "../../eval/probe.ts";
 import { measuredRecord } from "../../pipeline/attempt-record.ts";
-import type { Recipe, RlStage } from "../../pipeline/recipe.ts";
+import { isReinforcement, type PpoStage, type Recipe, type RlStage } from "../../pipeline/recipe.ts";
 import { probeText, probeVerdict } from "../../report/probe-text.ts";
 import { UsageError } from "../failure.ts";
 import { type MeasuredFlags, openMeasuredModel } from "../measured-model.ts";
@@ -39,7 +39,7 @@ export function probeCommand(): Command {
     .option("--recipe <file>", "recipe to take model, problems and sampling from")
     .option("--stage <name>", "its stage of reinforcement (default: the first)")
     .option("--n <n>", "problems", wholeNumber(1, 100_000), 32)
-    .option("--k <k>", "attempts at each (default: the stage's group, else 8)", wholeNumber(2, 1024))
+    .option("--k <k>", "attempts at each (default: the stage's group, at least 4; else 8)", wholeNumber(2, 1024))
     .option("--temperature <t>", "of sampling (default: the stage's, else 1)", number(1e-3, 10))
     .option(
       "--top-p <p>",
@@ -65,7 +65,12 @@ export function probeCommand(): Command {
     const model = given.model ?? recipe?.model.from;
     if (model === undefined)
       throw new UsageError("probe needs a model: give --model, or a recipe whose model.from names one");
-    const { k = stage?.group ?? 8, temperature = stage?.temperature ?? 1, topP = stage?.topP ?? 1 } = given;
+    // PPO may make one attempt at each problem; a probe needs some.
+    const {
+      k = Math.max(4, stage?.group ?? 8),
+      temperature = stage?.temperature ?? 1,
+      topP = stage?.topP ?? 1,
+    } = given;
     const weights = command.getOptionValueSource("weights") === "default" ? recipe?.model.weights : given.weights;
     const context = given.context ?? recipe?.model.context;
     const { n, seed = recipe?.seed ?? 0 } = given;
@@ -115,12 +120,12 @@ export function probeCommand(): Command {
 }
 
 /** The stage of reinforcement that is probed. @throws ConfigError when the recipe has none, or none of that name */
-function reinforcementOf(recipe: Recipe, { stage: name, recipe: file }: Flags): RlStage {
-  const stages = recipe.stages.filter((stage): stage is RlStage => stage.kind === "rl");
+function reinforcementOf(recipe: Recipe, { stage: name, recipe: file }: Flags): RlStage | PpoStage {
+  const stages = recipe.stages.filter(isReinforcement);
   const found = name === undefined ? stages[0] : stages.find((stage) => stage.name === name);
   if (found) return found;
   const there = stages.map((stage) => stage.name).join(", ") || "none";
   throw new ConfigError(
-    `${file}: expected a stage of kind rl${name ? ` named ${name}` : ""}, found ${there}; correct --stage`,
+    `${file}: expected a stage of reinforcement${name ? ` named ${name}` : ""}, found ${there}; correct --stage`,
   );
 }
