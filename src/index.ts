@@ -32,7 +32,9 @@ export type { Device, DeviceBuffer, DeviceInfo } from "./engine/device.ts";
 export { type DeviceOptions, type DeviceReport, describeDevices, openDevice } from "./engine/registry.ts";
 export { type SelfTest, testKernels } from "./engine/self-test.ts";
 // Sampling and measuring.
-export { type EvaluatedAttempt, evaluate } from "./eval/evaluate.ts";
+export { type EvaluatedAttempt, type EvaluateOptions, type Evaluation, evaluate } from "./eval/evaluate.ts";
+export { majorityShare, type Vote } from "./eval/majority.ts";
+export { passAtK } from "./eval/pass-at-k.ts";
 export { type GrpoOptions, grpoLoss } from "./loss/grpo.ts";
 export { type CriticBatch, type CriticLossResult, type PpoOptions, ppoLoss } from "./loss/ppo.ts";
 export { supervisedLoss } from "./loss/supervised.ts";
@@ -60,6 +62,7 @@ export { ValueHead } from "./model/value-head.ts";
 export type { LoraPair, Weights } from "./model/weights.ts";
 // Recipes, and the runs they leave behind.
 export { type ArithmeticTask, arithmeticGrading, arithmeticTask } from "./pipeline/arithmetic-task.ts";
+export { compareMeasurements, type Measurement, readMeasurements } from "./pipeline/measurements.ts";
 export { type OpenModel, openModel } from "./pipeline/open-model.ts";
 export { defineRecipe, parseRecipe, type RecipeInput } from "./pipeline/parse-recipe.ts";
 export {
@@ -78,6 +81,7 @@ export { MathTokenizer } from "./prompt/math-tokenizer.ts";
 export type { Tokenizer } from "./prompt/tokenizer.ts";
 // The nouns.
 export type { Attempt, PromptedAttempt, RewardParts, ScoredGroup, StopReason } from "./records/attempt.ts";
+export type { EvaluationDetails, Outcome } from "./records/evaluation.ts";
 export type { AttemptRecord, EvaluationSummary, ExpertUse, RunEvent, StageKind } from "./records/events.ts";
 export type { Demonstration, Problem, Prompt } from "./records/problem.ts";
 export { arithmeticReward, extractAnswer } from "./reward/arithmetic.ts";
