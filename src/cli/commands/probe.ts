@@ -71,8 +71,10 @@ export function probeCommand(): Command {
       temperature = stage?.temperature ?? 1,
       topP = stage?.topP ?? 1,
     } = given;
-    const weights = command.getOptionValueSource("weights") === "default" ? recipe?.model.weights : given.weights;
-    const context = given.context ?? recipe?.model.context;
+    // Models of arithmetic have neither, and say so when a flag names one.
+    const own = recipe?.task.kind === "words" ? recipe.model : null;
+    const weights = command.getOptionValueSource("weights") === "default" ? own?.weights : given.weights;
+    const context = given.context ?? own?.context;
     const { n, seed = recipe?.seed ?? 0 } = given;
     // A file by itself has no split: what it holds is what would be trained on.
     const fileAlone = given.task !== undefined && statSync(given.task, { throwIfNoEntry: false })?.isFile() === true;
