@@ -17,3 +17,5 @@ export class DataError extends ReckonError {}
 export class CheckpointError extends ReckonError {}
 /** Training that cannot go on: a loss or gradient that is not finite. */
 export class TrainingError extends ReckonError {}
+/** A reward that throws, does not answer in time, or gives parts that are no numbers. */
+export class RewardError extends ReckonError {}

@@ -4,7 +4,9 @@ import { arithmeticDemonstration, arithmeticPrompt, digitOrderOf } from "../prom
 import { MathTokenizer } from "../prompt/math-tokenizer.ts";
 import type { Problem } from "../records/problem.ts";
 import { arithmeticReward, extractAnswer } from "../reward/arithmetic.ts";
-import { type Reward, scoreParts } from "../reward/reward.ts";
+import { ownReward } from "../reward/guard-reward.ts";
+import type { Reward } from "../reward/reward.ts";
+import { withRewards } from "../reward/stage-rewards.ts";
 import type { Grading } from "../rollout/attempts.ts";
 import type { TaskSettings } from "./recipe-task.ts";
 import type { Count, Task } from "./task.ts";
@@ -17,13 +19,16 @@ export interface ArithmeticTask extends Task {
 /**
  * How an arithmetic attempt is read and graded.
  *
- * @param rewards further parts beside `correct`, `format` and `steps`; of parts with one name the last counts
+ * @param rewards further parts beside `correct`, `format` and `steps`, of other names
  */
 export function arithmeticGrading(tokenizer: MathTokenizer, rewards: readonly Reward[] = []): Grading {
   return {
     eosId: tokenizer.eosId,
     decode: (tokens) => tokenizer.decode(tokens),
-    grade: (scored) => scoreParts([arithmeticReward, ...rewards], scored),
+    grade: withRewards(
+      async (scored) => scored.map(({ attempt, prompt }) => arithmeticReward(attempt, prompt.problem)),
+      rewards.map((reward, i) => ownReward(reward.name || `rewards[${i}]`, reward)),
+    ),
     extract: (attempt, { problem }) => extractAnswer(attempt.text, digitOrderOf(problem)),
   };
 }

@@ -153,7 +153,7 @@ export function wordTask(
   };
   return {
     tokenizer,
-    grading: { ...beforeStops(wordGrading(tokenizer, format, [], grader), stop), eosId: tokenizer.stopIds },
+    grading: { ...beforeStops(wordGrading(tokenizer, format, grader), stop), eosId: tokenizer.stopIds },
     maxNewTokens,
     sampling: { maxNewTokens, stopStrings: [...format.stops, ...stop] },
     demonstrations: (wanted, seed) => choose("worked solutions", trained(), wanted, [seed, 7]).map(demonstrationOf),

@@ -2,25 +2,34 @@ import { ConfigError } from "../base/errors.ts";
 import type { Attempt, PromptedAttempt, RewardParts } from "../records/attempt.ts";
 import type { Problem } from "../records/problem.ts";
 
-/** Scores one attempt at a problem in named parts; pure. */
-export type Reward = (attempt: Attempt, problem: Problem) => RewardParts | Promise<RewardParts>;
+/** What a recipe says to a reward beside its weight. */
+export type RewardOptions = Readonly<Record<string, unknown>>;
 
-/** A `Reward` that has its parts at once. */
+/**
+ * Scores one attempt at a problem in named parts: the same parts for every attempt, `null` for what cannot be scored. Pure:
+ * the same attempt always earns the same. What takes time may return a promise; attempts of a step are then scored side by
+ * side.
+ *
+ * @param options as the recipe gives them; `{}` where it gives none
+ */
+export type Reward<Options = RewardOptions> = (
+  attempt: Attempt,
+  problem: Problem,
+  options: Options,
+) => RewardParts | Promise<RewardParts>;
+
+/** A `Reward` that has its parts at once and takes no options. */
 export type SyncReward = (attempt: Attempt, problem: Problem) => RewardParts;
 
 /**
- * The parts of every attempt under all rewards, in order; of parts with one name the last counts. Rewards that return
- * promises run side by side; the others cost no promise.
+ * Scores the attempts of a whole batch, in order.
+ *
+ * @param graded what the task's own grading says of each attempt
  */
-export async function scoreParts(
-  rewards: readonly Reward[],
+export type BatchReward = (
   scored: readonly PromptedAttempt[],
-): Promise<RewardParts[]> {
-  const found = scored.map(({ attempt, prompt }) => rewards.map((reward) => reward(attempt, prompt.problem)));
-  const pending = found.some((row) => row.some((parts) => parts instanceof Promise));
-  const settled = pending ? await Promise.all(found.map((row) => Promise.all(row))) : found;
-  return settled.map((row) => Object.assign({}, ...row));
-}
+  graded: readonly RewardParts[],
+) => RewardParts[] | Promise<RewardParts[]>;
 
 /**
  * The weighted sum Σ weights[name] · parts[name]. A part without a weight, and one that is null, adds nothing.

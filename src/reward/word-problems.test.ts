@@ -110,10 +110,9 @@ describe("gradeWordProblem", () => {
   });
 });
 
-test("wordGrading reads ids without the end token and adds other rewards", async () => {
+test("wordGrading reads ids without the end token and grades them", async () => {
   const tokenizer = Object.assign(new MathTokenizer(), { stopIds: [52] });
-  const length = () => ({ length: -1 });
-  const grading = wordGrading(tokenizer, boxed, [length]);
+  const grading = wordGrading(tokenizer, boxed);
   expect(grading.eosId).toBe(tokenizer.eosId);
   expect(grading.decode([1, 2, tokenizer.eosId])).toBe("12");
   expect(grading.decode([1, 2, 52])).toBe("12");
@@ -121,7 +120,7 @@ test("wordGrading reads ids without the end token and adds other rewards", async
   expect(grading.decode([])).toBe("");
   const prompt = { problem, tokens: [] };
   const scored = ["\\boxed{1080}", "\\boxed{7}"].map((text) => ({ attempt: attempt(text), prompt }));
-  const rest = { format: 1, steps: null, setup: 0, length: -1 };
+  const rest = { format: 1, steps: null, setup: 0 };
   expect(await grading.grade(scored)).toEqual([
     { correct: 1, flexible: 1, ...rest },
     { correct: 0, flexible: 0, ...rest },

@@ -7,7 +7,7 @@ import { compareAnswers } from "./answer-equivalence.ts";
 import { countEquations } from "./equations.ts";
 import { type Extraction, extractAnswer } from "./extract-answer.ts";
 import { lastNumber, readNumber } from "./number-text.ts";
-import { type Reward, type SyncReward, scoreParts } from "./reward.ts";
+import type { SyncReward } from "./reward.ts";
 import { score } from "./rules.ts";
 
 /** The parts an attempt at a word problem is graded in. */
@@ -36,7 +36,7 @@ export interface WordParts extends RewardParts {
 
 /** What grades attempts at word problems in one format, and where it finds their answers. */
 export interface WordGrader {
-  reward: Reward;
+  reward(attempt: Attempt, problem: Problem): RewardParts | Promise<RewardParts>;
   extraction(attempt: Pick<Attempt, "text" | "stop">): Extraction;
 }
 
@@ -85,21 +85,18 @@ function numberGrader(format: AnswerFormat): WordGrader {
  * How attempts at word problems are read and graded, as the loops ask it (`Grading`).
  *
  * @param tokenizer a last id among its `stopIds` ends a completion and is no part of its text
- * @param rewards further parts beside those of `WordParts`; of parts with one name the last counts
  */
 export function wordGrading(
   tokenizer: Pick<TextTokenizer, "decode" | "eosId" | "stopIds">,
   format: AnswerFormat,
-  rewards: readonly Reward[] = [],
   grader: WordGrader = numberGrader(format),
 ) {
-  const all = [grader.reward, ...rewards];
   const ends = new Set([tokenizer.eosId, ...tokenizer.stopIds]);
   return {
     eosId: tokenizer.eosId,
     decode: (tokens: readonly number[]) =>
       tokenizer.decode(tokens.length > 0 && ends.has(tokens[tokens.length - 1]) ? tokens.slice(0, -1) : tokens),
-    grade: (scored: readonly PromptedAttempt[]) => scoreParts(all, scored),
+    grade: (scored: readonly PromptedAttempt[]): Promise<RewardParts[]> => Promise.all(scored.map(({ attempt, prompt }) => grader.reward(attempt, prompt.problem))),
     extract: (attempt: Attempt) => grader.extraction(attempt).answer,
     ruleOf: (attempt: Attempt) => {
       const { answer, rule } = grader.extraction(attempt);
