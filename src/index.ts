@@ -75,6 +75,7 @@ export {
 } from "./pipeline/recipe.ts";
 export { type RunOptions, type RunResult, reportRun, runRecipe } from "./pipeline/run-recipe.ts";
 export { type AnsweredQuestion, sampleModel } from "./pipeline/sample-model.ts";
+export type { LibraryReward } from "./pipeline/stage-rewards.ts";
 export { startTraining, type TrainingThread } from "./pipeline/training-thread.ts";
 export { arithmeticDemonstration, arithmeticPrompt } from "./prompt/arithmetic-format.ts";
 export { MathTokenizer } from "./prompt/math-tokenizer.ts";
@@ -85,7 +86,8 @@ export type { EvaluationDetails, Outcome } from "./records/evaluation.ts";
 export type { AttemptRecord, EvaluationSummary, ExpertUse, RunEvent, StageKind } from "./records/events.ts";
 export type { Demonstration, Problem, Prompt } from "./records/problem.ts";
 export { arithmeticReward, extractAnswer } from "./reward/arithmetic.ts";
-export { type Reward, weighReward } from "./reward/reward.ts";
+export { type Reward, type RewardOptions, weighReward } from "./reward/reward.ts";
+export type { NamedReward } from "./reward/stage-rewards.ts";
 export { type Grading, gradeAttempts, toAttempt } from "./rollout/attempts.ts";
 export type { RolloutProgress, SampledAttempt } from "./rollout/generation.ts";
 export { type Rollout, type RolloutOptions, sampleAttempts } from "./rollout/rollout.ts";

@@ -109,8 +109,13 @@ function explain(issue: z.core.$ZodIssue, root: unknown, schema: Schema): Proble
   if (issue.code === "unrecognized_keys") return [];
   if (issue.code === "custom") return [{ path, text: issue.message }];
   const { value, at } = resolve(root, schema, path);
-  if (issue.code === "invalid_union" && issue.errors.length > 0 && isPlainObject(value)) {
-    const closest = issue.errors.reduce((best, one) => (one.length < best.length ? one : best));
+  if (issue.code === "invalid_union" && issue.errors.length > 0 && typeof value === "object" && value !== null) {
+    const ofItsKind = issue.errors.filter(
+      (list) => !list.some((one) => one.code === "invalid_type" && !one.path.length),
+    );
+    const closest = (ofItsKind.length > 0 ? ofItsKind : issue.errors).reduce((best, one) =>
+      one.length < best.length ? one : best,
+    );
     const nested = closest.map((one) => ({ ...one, path: [...path, ...one.path] }) as z.core.$ZodIssue);
     return nested.flatMap((one) => explain(one, root, schema));
   }
@@ -156,10 +161,6 @@ function offsetOf(document: Document, path: PropertyKey[]): number | null {
 
 function startsWith(path: readonly PropertyKey[], setting: SettingResult): boolean {
   return setting.path.length <= path.length && setting.path.every((key, i) => key === path[i]);
-}
-
-function isPlainObject(value: unknown): boolean {
-  return typeof value === "object" && value !== null && !Array.isArray(value);
 }
 
 function shown(value: unknown): string {

@@ -10,6 +10,7 @@ import { generateCommand } from "./commands/generate.ts";
 import { gradeCommand } from "./commands/grade.ts";
 import { pretrainCommand } from "./commands/pretrain.ts";
 import { probeCommand } from "./commands/probe.ts";
+import { regradeCommand } from "./commands/regrade.ts";
 import { reportCommand } from "./commands/report.ts";
 import { rlCommand } from "./commands/rl.ts";
 import { runCommand } from "./commands/run.ts";
@@ -37,6 +38,7 @@ function makeProgram(): Command {
     generateCommand,
     scoreCommand,
     gradeCommand,
+    regradeCommand,
     exportCommand,
     reportCommand,
     doctorCommand,

@@ -4,6 +4,7 @@ import { fileURLToPath } from "node:url";
 import { ConfigError } from "../base/errors.ts";
 import { parseRecipe } from "../pipeline/parse-recipe.ts";
 import type { Recipe } from "../pipeline/recipe.ts";
+import { locateRewardFiles } from "../pipeline/recipe-rewards.ts";
 
 const bundledDir = fileURLToPath(new URL("../../recipes/", import.meta.url));
 
@@ -14,12 +15,13 @@ export const quickstartFile = join(bundledDir, "quickstart.yaml");
 export const shownPath = (path: string): string => relative(process.cwd(), path);
 
 /**
- * Reads a recipe, applies `path=value` settings and fills in defaults.
+ * Reads a recipe, applies `path=value` settings and fills in defaults. Files of rewards are found from where the recipe is.
  *
  * @throws ConfigError listing every problem, or, when there is no such file, the recipes that come with reckon
  */
 export function readRecipeFile(file: string, settings: readonly string[] = []): Recipe {
-  return parseRecipe(readText(file), file, settings);
+  const recipe = parseRecipe(readText(file), file, settings);
+  return { ...recipe, stages: locateRewardFiles(recipe.stages, file) };
 }
 
 function readText(file: string): string {

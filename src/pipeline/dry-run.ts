@@ -1,12 +1,13 @@
 import { CountingDevice } from "../engine/registry.ts";
 import { headWeights } from "../model/value-head.ts";
-import { formatCount } from "../report/format.ts";
+import { formatCount, formatValue } from "../report/format.ts";
 import { countedPolicy } from "../train/counted-policy.ts";
 import { checkMemory, type PlannedRun } from "./memory-check.ts";
 import { openTask } from "./open-task.ts";
 import { isReinforcement, type Recipe } from "./recipe.ts";
 import { remarksOnTraining } from "./remarks.ts";
 import { measuredPrompts, type PlannedStage, planStages } from "./stage-plan.ts";
+import { openStageRewards } from "./stage-rewards.ts";
 import { grpoOptions, ppoOptions, supervisedOptions } from "./training-options.ts";
 
 /**
@@ -14,7 +15,7 @@ import { grpoOptions, ppoOptions, supervisedOptions } from "./training-options.t
  * data, and the memory it takes. A model or a data set of the hub is fetched; no weights are read.
  *
  * @param say called with one part after the other, the memory last
- * @throws ConfigError when the run would not fit into memory; DataError, CheckpointError as `runRecipe`
+ * @throws ConfigError when the run would not fit into memory; RewardError when a reward cannot be used; DataError, CheckpointError as `runRecipe`
  */
 export async function planRecipe(recipe: Recipe, say: (text: string) => void): Promise<void> {
   const { task: whole, store, remarks } = await openTask(recipe);
@@ -22,6 +23,13 @@ export async function planRecipe(recipe: Recipe, say: (text: string) => void): P
   const plan = planStages(recipe, whole, model);
   const run: PlannedRun = { recipe, stages: plan.stages, task: plan.task, model };
   for (const stage of run.stages) say(inWords(run, stage));
+  const rewards = await openStageRewards(recipe, plan.stages, {
+    task: plan.task,
+    settings: recipe.task,
+    // No model is opened, so texts are not compared.
+    similarity: async (pairs) => pairs.map(() => 0),
+  });
+  for (const [stage, { weights }] of rewards) say(`${stage}: reward = ${sumInWords(weights)}`);
   const policy = countedPolicy(new CountingDevice({ threads: 1, precision: "f32" }), run.model);
   const trained = remarksOnTraining(policy);
   const nothing = run.stages.every(({ kind }) => kind === "eval");
@@ -30,6 +38,14 @@ export async function planRecipe(recipe: Recipe, say: (text: string) => void): P
   for (const remark of [...remarks, ...plan.remarks]) say(remark);
   say(await checkMemory(run));
 }
+
+const sumInWords = (weights: Readonly<Record<string, number>>): string =>
+  Object.entries(weights)
+    .map(
+      ([part, weight], i) =>
+        `${weight < 0 ? (i > 0 ? "− " : "−") : i > 0 ? "+ " : ""}${formatValue(Math.abs(weight))} · ${part}`,
+    )
+    .join(" ");
 
 function inWords({ recipe, task, model }: PlannedRun, stage: PlannedStage): string {
   const { seed } = recipe;

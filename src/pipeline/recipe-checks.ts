@@ -1,5 +1,6 @@
 import type { z } from "zod";
 import { decoderProblems, type MathFormerOptions, mathFormerConfig } from "../model/config.ts";
+import { findForeignRewards } from "./recipe-rewards.ts";
 
 /** What no single field of a recipe shows: how fields fit each other. Each check adds its problems under their paths. */
 
@@ -39,16 +40,6 @@ export function checkModel(model: ModelFields, context: z.RefinementCtx): void {
 
 /** Fields of a shape that a resolved recipe always has; beside `from` they mean nothing and do no harm. */
 const defaults: Readonly<Record<string, string>> = { size: "tiny", block: "mathformer" };
-
-/** Refines an rl stage's `rewards`: something is rewarded. */
-export function checkRewards(weights: Readonly<Record<string, number>>, context: z.RefinementCtx): void {
-  if (Object.values(weights).some((weight) => weight !== 0)) return;
-  context.addIssue({
-    code: "custom",
-    path: [],
-    message: "every weight is 0: nothing would be learned; e.g. correct: 1",
-  });
-}
 
 /** What `checkStages` reads; anything may stand there, since it runs beside other problems, too. */
 interface StagedRecipe {
@@ -98,10 +89,9 @@ export function checkStages({ model, task, evaluation, stages }: StagedRecipe, c
     if (kind !== "pretrain" && kind !== "sft" && !reinforces) return;
     if (steps === undefined && epochs === undefined) refuse("steps", "missing; say steps, or epochs");
     if (steps !== undefined && epochs !== undefined) refuse("epochs", "steps are given, too: remove one of them");
-    if (reinforces && !words)
-      for (const part of ["flexible", "setup"])
-        if (((rewards ?? {}) as Readonly<Record<string, unknown>>)[part])
-          refuse(`rewards.${part}`, "this part is of problems in words: remove this weight");
+    findForeignRewards(rewards, words ? "words" : "arithmetic", (path, message) =>
+      context.addIssue({ code: "custom", path: ["stages", i, "rewards", ...path], message }),
+    );
     if (words) return;
     if (reinforces && problems === undefined) refuse("problems", "missing; say how many expressions there are");
     if (!reinforces && workedSolutions === undefined)

@@ -1,6 +1,7 @@
 import { describe, expect, test } from "vitest";
 import { ConfigError } from "../base/errors.ts";
 import { defineRecipe, parseRecipe } from "./parse-recipe.ts";
+import { locateRewardFiles } from "./recipe-rewards.ts";
 
 const rl = (more: string) => `{ kind: rl, name: grpo, problems: 10, steps: 1, learningRate: 0.1${more} }`;
 const sft = (more: string) => `{ kind: sft, name: sft, workedSolutions: 9, steps: 1, learningRate: 0.1${more} }`;
@@ -40,6 +41,52 @@ describe("a recipe's rewards", () => {
       /rewards\.corect.*did you mean correct/,
     );
     expect(refusal(`stages: [${rl(", rewards: { correct: 0 }")}]`).join()).toMatch(/every weight is 0/);
+  });
+});
+
+describe("a list of rewards", () => {
+  const asked = (list: string) => `stages: [${rl(`, rewards: ${list}`)}]`;
+
+  test("has names, files, weights and options", () => {
+    const list = "[{ use: correct }, { use: ./a.ts, weight: { tone: 2 }, options: { x: 1 }, timeLimit: 5 }]";
+    const { stages } = parseRecipe(`name: good\n${asked(list)}`);
+    expect(stages[0]).toMatchObject({
+      rewards: [
+        { use: "correct", weight: 1, options: {} },
+        { use: "./a.ts", weight: { tone: 2 }, options: { x: 1 }, timeLimit: 5 },
+      ],
+    });
+    expect(locateRewardFiles(stages, "/some/where/recipe.yaml")[0]).toMatchObject({
+      rewards: [{ use: "correct" }, { use: "/some/where/a.ts" }],
+    });
+    expect(
+      parseRecipe(`name: good\n${asked(list)}`, "recipe", ["stages.grpo.rewards[0].weight=3"]).stages[0],
+    ).toMatchObject({
+      rewards: [{ weight: 3 }, {}],
+    });
+  });
+
+  test.each([
+    ["[{ use: outcom }]", /rewards\[0\]\.use .*there is no reward outcom; did you mean outcome\?/],
+    ["[{ use: my-reward }]", /a file is written \.\/my-reward\.ts/],
+    ["[{ use: correct }, { weight: 1 }]", /rewards\[1\]\.use .*missing/],
+    ["[{ use: correct, wieght: 1 }]", /rewards\[0\]\.wieght .*did you mean weight\?/],
+    ["[{ use: correct, weight: high }]", /rewards\[0\]\.weight .*expected a number or a mapping/],
+    ["[{ use: length, options: { max: 0 } }]", /rewards\[0\]\.options\.max .*length: /],
+    ["[{ use: length, options: { most: 5 } }]", /rewards\[0\]\.options .*most/],
+    ["[{ use: correct, timeLimit: 5 }]", /timeLimit .*only a file's promises are waited for/],
+    ["[{ use: setup }]", /rewards\[0\]\.use .*this reward is of problems in words/],
+    ["[{ use: cookbook }]", /rewards\[0\]\.use .*this reward is of problems in words/],
+    ["[]", /rewards .*at least 1 item/],
+    ["1", /rewards .*a mapping of keys to values or a list of at least 1 item.*, got 1/],
+  ])("%s is refused with its place", (list, message) => {
+    const problems = refusal(asked(list));
+    expect(problems).toHaveLength(1);
+    expect(problems[0]).toMatch(message);
+  });
+
+  test("of arithmetic is none of problems in words", () => {
+    expect(refusal(`${words}${asked("[{ use: arithmetic }]")}`)[0]).toMatch(/this reward is of arithmetic: remove it/);
   });
 });
 

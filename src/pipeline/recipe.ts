@@ -1,9 +1,10 @@
 import { z } from "zod";
 import { MAX_THREADS } from "../engine/registry.ts";
 import { algorithmFields, checkAlgorithm, withAlgorithmDefaults } from "./recipe-algorithm.ts";
-import { checkRewards, checkStages, hasStages } from "./recipe-checks.ts";
+import { checkStages, hasStages } from "./recipe-checks.ts";
 import { modelSchema } from "./recipe-model.ts";
 import { checkPpo, ppoFields } from "./recipe-ppo.ts";
+import { rewardsSchema } from "./recipe-rewards.ts";
 import { taskSchema } from "./recipe-task.ts";
 
 const whole = (doc: string, low: number, high = 1e9) => z.number().int().min(low).max(high).describe(doc);
@@ -85,26 +86,7 @@ const rlStage = z.strictObject({
     0,
     1024,
   ).optional(),
-  rewards: z
-    .strictObject({
-      correct: z.number().default(0).describe("weight of the answer being right"),
-      format: z.number().default(0).describe("weight of the expected form"),
-      steps: z
-        .number()
-        .default(0)
-        .describe("weight of the share of worked steps, or of equations written out, that are true"),
-      flexible: z
-        .number()
-        .default(0)
-        .describe("problems in words: weight of the answer being right, in the expected form or as the last number"),
-      setup: z
-        .number()
-        .default(0)
-        .describe("problems in words: weight of the last equation's left side having the right value"),
-    })
-    .superRefine(checkRewards)
-    .prefault({ correct: 1 })
-    .describe("weight of each reward part"),
+  rewards: rewardsSchema,
 });
 
 const { problems, decay, temperature, topK, topP, minP, lengthProbe, rewards } = rlStage.shape;

@@ -21,6 +21,7 @@ import { openTask } from "./open-task.ts";
 import { isReinforcement, type Recipe } from "./recipe.ts";
 import { remarksOnTraining } from "./remarks.ts";
 import { type PlannedStage, planStages } from "./stage-plan.ts";
+import { type LibraryReward, openStageRewards } from "./stage-rewards.ts";
 import { runTrainingStage, type StageContext } from "./stage-runner.ts";
 import { checkStartModel } from "./start-model.ts";
 import { warningOfStart } from "./training-watch.ts";
@@ -39,6 +40,8 @@ export interface RunOptions {
   onDownload?: (progress: HubProgress) => void;
   /** Sees how far an evaluation is. */
   onEvaluation?: (at: EvaluationProgress) => void;
+  /** Rewards beside those of the recipe, in every stage that reinforces. */
+  rewards?: readonly LibraryReward[];
   /** Asked after every step; true saves a checkpoint and ends the run there. */
   stopRequested?: () => boolean;
 }
@@ -55,7 +58,7 @@ export interface RunResult {
 /**
  * Runs a recipe: its stages in order, each measured on the same held-out problems, then the final model and the report.
  *
- * @throws ConfigError when the run's directory is taken; DeviceError; CheckpointError when the disk is full;
+ * @throws ConfigError when the run's directory is taken; DeviceError; RewardError when a reward fails; CheckpointError when the disk is full;
  * TrainingError when training diverges. What was written before stays, and `resume` goes on from the last checkpoint
  */
 export async function runRecipe(recipe: Recipe, options: RunOptions = {}): Promise<RunResult> {
@@ -91,6 +94,12 @@ async function runOn(device: Device, recipe: Recipe, options: RunOptions): Promi
   let policy: Policy | null = null;
   let writer: RunWriter | null = null;
   try {
+    // Before there is a directory, too; and again for whoever goes on, as files may have changed.
+    const rewards = await openStageRewards(recipe, stages, {
+      task,
+      settings: recipe.task,
+      further: options.rewards,
+    });
     if (resuming) {
       writer = openRun(dir);
       await checkStartModel(dir, from, writer.manifest.startModel ?? null, store);
@@ -101,7 +110,7 @@ async function runOn(device: Device, recipe: Recipe, options: RunOptions): Promi
     }
     const position = findPosition(writer.dir, recipe);
     policy ??= await store.open(device, position.checkpoint);
-    const work = { recipe, stages, task, store, policy, writer, remarks, estimated };
+    const work = { recipe, stages, task, rewards, store, policy, writer, remarks, estimated };
     const result = await runFrom(position, work, { ...options, resume: resuming });
     writer.close();
     return result;
@@ -124,7 +133,7 @@ async function runFrom(
     remarks,
     estimated,
     ...work
-  }: Pick<StageContext, "recipe" | "task" | "store" | "policy" | "writer"> & {
+  }: Pick<StageContext, "recipe" | "task" | "rewards" | "store" | "policy" | "writer"> & {
     stages: PlannedStage[];
     remarks: readonly string[];
     /** The note of the memory all this takes; it has been seen, but is not written yet. */

@@ -1,5 +1,5 @@
 import { join } from "node:path";
-import { TrainingError } from "../base/errors.ts";
+import { ConfigError, RewardError, TrainingError } from "../base/errors.ts";
 import { mean } from "../base/statistics.ts";
 import { evaluate } from "../eval/evaluate.ts";
 import { closePolicy, type Policy } from "../model/policy.ts";
@@ -24,6 +24,7 @@ import { explainDivergence, SavedCheckpoints } from "./divergence.ts";
 import type { ModelMoment, ModelStore } from "./model-store.ts";
 import { isReinforcement, type PpoStage, type Recipe, type RlStage, type TrainingStage } from "./recipe.ts";
 import type { Planned } from "./stage-plan.ts";
+import type { StageGrading } from "./stage-rewards.ts";
 import type { Task } from "./task.ts";
 import { grpoOptions, ppoOptions, supervisedOptions } from "./training-options.ts";
 import { TrainingWatch, warningOfProbe, warningOfSilence } from "./training-watch.ts";
@@ -39,6 +40,8 @@ export interface StageContext {
   stopRequested: () => boolean;
   /** FLOP/s that `perf/mfu` is a share of; null leaves it out. */
   peakFlops: number | null;
+  /** How the stages that reinforce grade, by name. */
+  rewards: ReadonlyMap<string, StageGrading>;
   /** Problems that choose the best checkpoint; when empty, what training itself shows chooses it. */
   validation: readonly Prompt[];
 }
@@ -89,6 +92,8 @@ export async function runTrainingStage(
   let outcomes: number[] = [];
   /** Steps that are done with, their checkpoint included. */
   let whole = progress.step;
+  /** Steps that a checkpoint holds. */
+  let kept = progress.step;
 
   const save = async () => {
     await checkWeights(policy, critic);
@@ -106,6 +111,7 @@ export async function runTrainingStage(
         if (critic) await saveCritic(dir, critic);
       },
     });
+    kept = progress.step;
     saved.add(join(context.writer.dir, event.path));
     emit(event);
   };
@@ -142,6 +148,11 @@ export async function runTrainingStage(
     const message = warningOfSilence(silence.silent, asked);
     if (message) emit({ type: "warning", time: Date.now(), stage: stage.name, step: progress.step, message });
   } catch (error) {
+    if (error instanceof RewardError) {
+      // What is wrong is not the model's fault: nothing it has learned is lost.
+      if (progress.step > kept) await save();
+      throw progress.step === 0 ? error : explainReward(error, stage.name, progress.step);
+    }
     throw error instanceof TrainingError ? explainDivergence(error, stage, whole + 1, saved) : error;
   } finally {
     silence.close();
@@ -185,16 +196,29 @@ async function train(
   }
   const { critic } = run;
   const prompts = task.prompts("reinforcement", stage.problems, seed);
+  const { grading, weights } = gradingOf(context, stage);
   if (stage.kind === "ppo" && critic) {
-    const options = ppoOptions(stage, setting);
+    const options = { ...ppoOptions(stage, setting), rewardWeights: weights };
     if (run.firstStep === 0) await probe(context, stage, prompts, options.sampling);
-    return trainPpo({ policy, ...run, critic }, prompts, task.grading, options, afterStep);
+    return trainPpo({ policy, ...run, critic }, prompts, grading, options, afterStep);
   }
   if (stage.kind === "rl") {
-    const options = grpoOptions(stage, setting);
+    const options = { ...grpoOptions(stage, setting), rewardWeights: weights };
     if (run.firstStep === 0) await probe(context, stage, prompts, options.sampling);
-    return trainGrpo({ policy, ...run }, prompts, task.grading, options, afterStep);
+    return trainGrpo({ policy, ...run }, prompts, grading, options, afterStep);
   }
+}
+
+/** How a stage that reinforces grades: with its own rewards beside what the task grades. */
+function gradingOf({ rewards }: StageContext, { name }: Planned<RlStage | PpoStage>): StageGrading {
+  const found = rewards.get(name);
+  if (found) return found;
+  throw new ConfigError(`stage ${name}: its rewards were not opened; see openStageRewards`);
+}
+
+function explainReward(error: RewardError, stage: string, steps: number): RewardError {
+  const kept = `${stage} is kept as it was after step ${steps}: mend the reward, and go on with --resume`;
+  return new RewardError(`${error.message}\n${kept}`, { cause: error });
 }
 
 /** Looks at some completions before the first step, and warns loudly where most are cut. */

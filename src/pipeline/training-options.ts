@@ -33,7 +33,6 @@ export function grpoOptions(stage: Planned<RlStage>, setting: TrainingSetting): 
     promptsPerStep: stage.promptsPerStep,
     group: stage.group,
     updatesPerRollout: stage.updatesPerRollout,
-    rewardWeights: weightsOf(stage),
   };
 }
 
@@ -59,13 +58,8 @@ export function ppoOptions(stage: Planned<PpoStage>, setting: TrainingSetting): 
     valueClip: stage.valueClip,
     valueCoefficient: stage.valueCoefficient,
     entropyBonus: stage.entropyBonus,
-    rewardWeights: weightsOf(stage),
   };
 }
-
-/** The parts that count. */
-const weightsOf = ({ rewards }: Pick<RlStage, "rewards">): Record<string, number> =>
-  Object.fromEntries(Object.entries(rewards).filter(([, weight]) => weight !== 0));
 
 function sharedOptions(stage: Planned<TrainingStage>, { recipe, model, peakFlops }: TrainingSetting) {
   const { learningRate, warmupSteps, decay, finalShare, steps, microBatchTokens, balanceCoefficient } = stage;

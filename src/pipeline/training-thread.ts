@@ -14,9 +14,12 @@ export interface TrainingThread {
 
 /**
  * `runRecipe` in a thread of its own, so that this one stays free while kernels run: for servers and for whoever draws
- * progress. Callbacks see events in order, each as it arrives.
+ * progress. Callbacks see events in order, each as it arrives. Rewards come from the recipe: functions do not cross threads.
  */
-export function startTraining(recipe: Recipe, options: Omit<RunOptions, "stopRequested"> = {}): TrainingThread {
+export function startTraining(
+  recipe: Recipe,
+  options: Omit<RunOptions, "stopRequested" | "rewards"> = {},
+): TrainingThread {
   const { onEvent = () => {}, onDownload = () => {}, onEvaluation = () => {}, ...rest } = options;
   const stopFlag = new SharedArrayBuffer(4);
   const workerData: TrainingOrder = { recipe, options: rest, stopFlag };

@@ -175,6 +175,7 @@ function beforeStops(grading: Grading, stops: readonly string[]): Grading {
   };
   return {
     ...grading,
+    settled: cut,
     grade: (scored) => grading.grade(scored.map(({ attempt, prompt }) => ({ attempt: cut(attempt), prompt }))),
     extract: (attempt, prompt) => grading.extract(cut(attempt), prompt),
     ...(grading.ruleOf && { ruleOf: (attempt, prompt) => grading.ruleOf!(cut(attempt), prompt) }),

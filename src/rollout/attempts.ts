@@ -13,6 +13,8 @@ export interface Grading {
    * among them. Asked once for a whole batch, so that what grades slowly can do so side by side.
    */
   grade(scored: readonly PromptedAttempt[]): Promise<RewardParts[]>;
+  /** The attempt as it is graded, where that is not all of it: without the text that stopped it. */
+  settled?(attempt: Attempt): Attempt;
   /** The answer that was found in the attempt, or null. */
   extract(attempt: Attempt, prompt: Prompt): string | null;
   /** What found that answer, e.g. `answer-tag`; null where there is none. Left out where answers stand in one place only. */

@@ -34,7 +34,7 @@ export interface StepOutcome {
  * What one GRPO step reports, under TRL's names.
  *
  * - `reward_std`: mean over groups of the sample deviation. `rewards/NAME/mean` and `/std` (sample deviation) are over all
- *   attempts that have the part.
+ *   attempts that have the part; `/ungraded` counts those that have not, where there are some.
  * - `entropy`: mean over all sampled tokens, nats, as they were sampled.
  * - `kl` (by the loss's estimator), `clip_ratio/*` and `cispo_clip_ratio`: token means over the groups that were trained on,
  *   in the last update; absent on a step without any, `kl` also without a reference. Where KL is taken off rewards, `kl` is
@@ -98,8 +98,10 @@ const importanceMetrics = ({ min, max, sum, tokens }: RatioRange): Record<string
 
 function partMetrics(groups: readonly ScoredGroup[]): Record<string, number> {
   const metrics: Record<string, number> = {};
-  for (const name of Object.keys(groups[0]?.parts[0] ?? {})) {
-    const values = groups.flatMap(({ parts }) => parts.flatMap((part) => part[name] ?? []));
+  const all = groups.flatMap(({ parts }) => parts);
+  for (const name of new Set(all.flatMap((parts) => Object.keys(parts)))) {
+    const values = all.flatMap((parts) => parts[name] ?? []);
+    if (values.length < all.length) metrics[`rewards/${name}/ungraded`] = all.length - values.length;
     if (values.length === 0) continue;
     metrics[`rewards/${name}/mean`] = mean(values);
     metrics[`rewards/${name}/std`] = sampleDeviation(values);
