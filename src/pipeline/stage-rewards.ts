@@ -13,6 +13,7 @@ import { type NamedReward, openRewards } from "../reward/stage-rewards.ts";
 import type { Grading } from "../rollout/attempts.ts";
 import type { Recipe } from "./recipe.ts";
 import type { RewardSettings, RewardUse } from "./recipe-rewards.ts";
+import { gradingOf, type WordSettings } from "./recipe-task.ts";
 import type { PlannedStage } from "./stage-plan.ts";
 import type { Task } from "./task.ts";
 
@@ -98,13 +99,12 @@ async function namedReward(
 function contextOf({ task, settings, similarity }: RewardSetting): RewardContext {
   const { maxNewTokens } = task;
   if (settings.kind !== "words") return { format: null, maxNewTokens, judge: compareAnswers, similarity };
-  return { format: answerFormats[settings.format], maxNewTokens, judge: judgeFor(settings.layout), similarity };
+  return { format: answerFormats[settings.format], maxNewTokens, judge: judgeOf(settings), similarity };
 }
 
-/** Answers of data sets whose gold ones are all numbers take no algebra. */
-function judgeFor(layout: "gsm8k" | "svamp" | "math" | "columns"): JudgeAnswer {
-  return layout === "gsm8k" || layout === "svamp" ? compareAnswers : openGradingPool().judge;
-}
+/** Where the task compares answers as numbers, so do its rewards; elsewhere by what they mean. */
+const judgeOf = (settings: WordSettings): JudgeAnswer =>
+  gradingOf(settings) === "number" ? compareAnswers : openGradingPool().judge;
 
 /** Made-up attempts at a problem: one that gives its answer, and an empty one. */
 function trialOf({ tokenizer }: Task, prompt: Prompt): PromptedAttempt[] {
