@@ -96,7 +96,8 @@ export function wordGrading(
     eosId: tokenizer.eosId,
     decode: (tokens: readonly number[]) =>
       tokenizer.decode(tokens.length > 0 && ends.has(tokens[tokens.length - 1]) ? tokens.slice(0, -1) : tokens),
-    grade: (scored: readonly PromptedAttempt[]): Promise<RewardParts[]> => Promise.all(scored.map(({ attempt, prompt }) => grader.reward(attempt, prompt.problem))),
+    grade: (scored: readonly PromptedAttempt[]): Promise<RewardParts[]> =>
+      Promise.all(scored.map(({ attempt, prompt }) => grader.reward(attempt, prompt.problem))),
     extract: (attempt: Attempt) => grader.extraction(attempt).answer,
     ruleOf: (attempt: Attempt) => {
       const { answer, rule } = grader.extraction(attempt);
