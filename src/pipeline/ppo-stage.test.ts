@@ -16,6 +16,7 @@ afterAll(() => rmSync(root, { recursive: true, force: true }));
 const arithmetic = (name: string, ppo: object = {}): RecipeInput => ({
   name,
   device: { threads: 1 },
+  model: { width: 16, heads: 2, feedForward: 16, layers: 1 },
   task: { maxDigits: 2, maxDepth: 1, operators: ["+" as const], maxNewTokens: 8 },
   stages: [
     { kind: "pretrain", name: "sft", workedSolutions: 20, batchSize: 4, learningRate: 0.01, steps: 3 },
@@ -23,7 +24,7 @@ const arithmetic = (name: string, ppo: object = {}): RecipeInput => ({
       kind: "ppo",
       name: "ppo",
       problems: 20,
-      steps: 4,
+      steps: 3,
       promptsPerStep: 4,
       group: 2,
       minibatch: 4,
@@ -38,7 +39,7 @@ const arithmetic = (name: string, ppo: object = {}): RecipeInput => ({
     },
   ],
   evaluation: { problems: 2 },
-  checkpoints: { every: 2 },
+  checkpoints: { every: 10 },
 });
 
 async function run(recipe: RecipeInput, { stopAfter = 0, resume = false } = {}) {
@@ -62,16 +63,16 @@ const stateOf = (name: string, step: number) =>
 describe("a stage of PPO", () => {
   it("resumed is the uninterrupted one, bit for bit, critic and all", async () => {
     const { events } = await run(arithmetic("whole"));
-    const stopped = await run(arithmetic("halves"), { stopAfter: 3 });
+    const stopped = await run(arithmetic("halves"), { stopAfter: 2 });
     expect(stopped.result.status).toBe("stopped");
     expect((await run(arithmetic("halves"), { resume: true })).result.status).toBe("finished");
-    expect(stateOf("halves", 4)).toEqual(stateOf("whole", 4));
-    const { tensors } = readSafetensors(join(root, "whole", "checkpoints", "ppo-4", "critic.safetensors"));
+    expect(stateOf("halves", 3)).toEqual(stateOf("whole", 3));
+    const { tensors } = readSafetensors(join(root, "whole", "checkpoints", "ppo-3", "critic.safetensors"));
     expect([...tensors.keys()]).toEqual(expect.arrayContaining(["valueHead.dense.weight", "first", "second"]));
     expect((tensors.get("valueHead.out.weight")!.data as Float32Array).some((value) => value !== 0)).toBe(true);
 
     const steps = events.flatMap((event) => (event.type === "metrics" && event.stage === "ppo" ? [event.values] : []));
-    expect(steps).toHaveLength(4);
+    expect(steps).toHaveLength(3);
     // One engine samples and trains, critic beside it or not.
     for (const values of steps) {
       expect(values["sampling/sampling_logp_difference/max"]).toBe(0);
@@ -81,6 +82,45 @@ describe("a stage of PPO", () => {
     expect(steps[0]["objective/kl"]).toBe(0);
     expect(steps[0]["values/mean"]).toBe(0);
     expect(steps.at(-1)!["values/mean"]).not.toBe(0);
+  });
+
+  it("teaches a model of arithmetic from the rewards of single attempts", async () => {
+    const { events } = await run({
+      name: "learns",
+      device: { threads: 1 },
+      model: { width: 32, heads: 4, feedForward: 64, layers: 1, finalNorm: true },
+      task: {
+        maxDigits: 1,
+        maxDepth: 1,
+        operators: ["+" as const],
+        spaceProbability: 0,
+        bracketProbability: 0,
+        scratchpad: false,
+        maxNewTokens: 5,
+      },
+      stages: [
+        { kind: "pretrain", name: "sft", workedSolutions: 15, batchSize: 16, learningRate: 0.004, steps: 60 },
+        {
+          kind: "ppo",
+          name: "ppo",
+          problems: 12,
+          steps: 40,
+          promptsPerStep: 48,
+          minibatch: 24,
+          updateEpochs: 2,
+          learningRate: 0.003,
+          valueLearningRate: 0.01,
+          warmupSteps: 0,
+          beta: 0,
+        },
+      ],
+      evaluation: { problems: 2 },
+    });
+    const steps = events.flatMap((event) => (event.type === "metrics" && event.stage === "ppo" ? [event.values] : []));
+    const share = (name: string, from: number, to?: number): number =>
+      steps.slice(from, to).reduce((sum, values, _, all) => sum + values[name] / all.length, 0);
+    expect(share("reward", -5)).toBeGreaterThan(share("reward", 0, 5) + 0.08);
+    expect(share("values/explained_variance", -5)).toBeGreaterThan(0.15);
   });
 
   it("trains an adapter on a published model, with whole attempts weighed", async () => {
@@ -126,7 +166,7 @@ describe("a stage of PPO", () => {
   it("says in a dry run what it will do, critic and memory included", async () => {
     const said: string[] = [];
     await planRecipe(defineRecipe(arithmetic("planned")), (text) => void said.push(text));
-    expect(said.join("\n")).toMatch(/ppo: 4 steps of 4 problems × 2 attempts .* critic of [\d,]+ weights/);
+    expect(said.join("\n")).toMatch(/ppo: 3 steps of 4 problems × 2 attempts .* critic of [\d,]+ weights/);
     expect(said.at(-1)).toMatch(/memory, estimated: sft \d+ MB, ppo \d+ MB/);
   });
 
