@@ -2,7 +2,7 @@ import type { z } from "zod";
 import type { AnswerFormat } from "../prompt/answer-format.ts";
 import type { RewardParts } from "../records/attempt.ts";
 import type { BatchReward, SyncReward } from "./reward.ts";
-import type { SimilarityOptions } from "./rewards/similarity.ts";
+import type { SimilarityOptions } from "./similarity-options.ts";
 import type { NamedReward } from "./stage-rewards.ts";
 
 /** Whether an answer means the same as a gold one, null where it cannot be said; at once where it can, else by a promise. */

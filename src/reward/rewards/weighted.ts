@@ -1,5 +1,6 @@
 import { rewardKind } from "../reward-kind.ts";
-import { reasoningSimilarity, similarityOptions } from "./similarity.ts";
+import { similarityOptions } from "../similarity-options.ts";
+import { reasoningSimilarity } from "./similarity.ts";
 
 /** `weighted`: 0.7 · `correct` + 0.15 · `format` + 0.15 · `similarity`, of which the task grades the first two. */
 export const weighted = rewardKind({
