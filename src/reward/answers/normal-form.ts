@@ -38,7 +38,7 @@ export interface Fraction {
 const ONE = constant(rational(1n));
 
 /** Greater whole numbers are not factored by trial. */
-const MAX_FACTORED = 10n ** 12n;
+const MAX_FACTORED = 10n ** 10n;
 
 /** Sums to a greater power are not multiplied out. */
 const MAX_SUM_POWER = 64n;

@@ -51,6 +51,8 @@ const SIGNS: Readonly<Record<string, string>> = {
 const SIGN = new RegExp(`[${Object.keys(SIGNS).join("")}]`, "g");
 const SUPERSCRIPTS = "⁰¹²³⁴⁵⁶⁷⁸⁹";
 const SUBSCRIPTS = "₀₁₂₃₄₅₆₇₈₉";
+const SUPERSCRIPT = new RegExp(`[${SUPERSCRIPTS}]+`, "g");
+const SUBSCRIPT = new RegExp(`[${SUBSCRIPTS}]+`, "g");
 
 /** Commands that have the same meaning as another one. */
 const SYNONYMS: Readonly<Record<string, string>> = {
@@ -108,8 +110,8 @@ const SPACES = new Set("quad qquad , ; : > thinspace space enspace".split(" "));
 export function plainLatex(text: string): string {
   const marked = withoutDelimiters(text.trim())
     .replace(SIGN, (sign) => SIGNS[sign])
-    .replace(new RegExp(`[${SUPERSCRIPTS}]+`, "g"), (digits) => `^{${plainDigits(digits, SUPERSCRIPTS)}}`)
-    .replace(new RegExp(`[${SUBSCRIPTS}]+`, "g"), (digits) => `_{${plainDigits(digits, SUBSCRIPTS)}}`)
+    .replace(SUPERSCRIPT, (digits) => `^{${plainDigits(digits, SUPERSCRIPTS)}}`)
+    .replace(SUBSCRIPT, (digits) => `_{${plainDigits(digits, SUBSCRIPTS)}}`)
     .replace(/\\begin\s*\{[a-zA-Z]*matrix\*?\}|\\end\s*\{[a-zA-Z]*matrix\*?\}/g, (token) => token.replace(/\s/g, ""))
     .replace(/(\d)\s*(?:\{,\}|,\s*\\!)\s*(?=\d{3}(?!\d))/g, "$1")
     .replace(/(\d)\\,(?=\d{3}(?!\d))/g, "$1")
@@ -118,7 +120,7 @@ export function plainLatex(text: string): string {
   const commands = marked.replace(/\\([a-zA-Z]+|[^a-zA-Z])\*?/g, (command, name: string) => {
     if (command.startsWith("\\\\")) return command;
     if (TYPESETTING.has(name) || SPACES.has(name) || /\s/.test(name)) return " ";
-    const known = SYNONYMS[name];
+    const known = Object.hasOwn(SYNONYMS, name) ? SYNONYMS[name] : undefined;
     return known === undefined ? command : /[a-z]/i.test(known) ? `\\${known} ` : `\\${known}`;
   });
   return commands
@@ -134,6 +136,7 @@ export function plainLatex(text: string): string {
     .replace(/\\text\s*\{/g, "\\text{")
     .replace(/(?<!\\)\$(?=\s*[-+\d.\\])/g, "\\$")
     .replace(/\s+/g, " ")
+    .replace(/(\\[a-zA-Z]+) (?![a-zA-Z])/g, "$1")
     .replace(/(?<!\.)\s*[.,;]?\s*$/, "")
     .trim();
 }

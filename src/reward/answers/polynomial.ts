@@ -30,11 +30,11 @@ export type Polynomial = ReadonlyMap<string, Term>;
 /** Thrown when an expression would take more arithmetic than an answer is worth. */
 export class TooLarge extends Error {}
 
-/** How much arithmetic one comparison may still do, in products of terms. */
+/** How much arithmetic may still be done, in products of terms: some microseconds each. */
 export class Effort {
   private left: number;
 
-  constructor(products = 40_000) {
+  constructor(products = 10_000) {
     this.left = products;
   }
 
@@ -147,7 +147,7 @@ function multiplyTerms(a: Term, b: Term): Term {
   const powers: Power[] = [];
   for (const [atom, exponent] of exponents) {
     let rest = exponent;
-    if (/^\d+$/.test(atom)) {
+    if (isPrime(atom)) {
       const units = floor(exponent);
       coefficient = multiplyRationals(coefficient, rationalPower(rational(BigInt(atom)), units));
       rest = subtract(exponent, rational(units));
@@ -160,6 +160,11 @@ function multiplyTerms(a: Term, b: Term): Term {
   }
   powers.sort((left, right) => (left.atom < right.atom ? -1 : 1));
   return { coefficient, powers };
+}
+
+/** Names of primes alone begin with a digit. */
+function isPrime(atom: string): boolean {
+  return atom.charCodeAt(0) <= 57 && atom.charCodeAt(0) >= 48;
 }
 
 function collect(terms: readonly Term[]): Polynomial {
@@ -179,5 +184,6 @@ function collect(terms: readonly Term[]): Polynomial {
 }
 
 function bitLength(value: bigint): number {
+  if (value < 1_000_000n && value > -1_000_000n) return 20;
   return absolute(value).toString(16).length * 4;
 }

@@ -84,12 +84,11 @@ function readWordTokens(tokens: readonly Token[]): Answer | null {
 /** Parts between commas, semicolons, `and`, `or`. */
 function readList(tokens: readonly Token[]): Answer | null {
   const isWord = (token: Token, word: string) => token.kind === "word" && token.text.toLowerCase() === word;
-  const joins = (token: Token) =>
-    isSign(token, ",") || isSign(token, ";") || isWord(token, "and") || isWord(token, "or");
-  const separated = split(tokens, joins);
-  if (separated.length < 2) return null;
-  // `7, -2, and -5` has nothing between the comma and the word.
-  const parts = separated.filter((part, index) => part.length > 0 || index === 0);
+  const isJoint = (token: Token | undefined) => token !== undefined && (isWord(token, "and") || isWord(token, "or"));
+  // In `7, -2, and -5` the word separates, not the comma before it.
+  const joined = tokens.filter((token, index) => !(isSign(token, ",") && isJoint(tokens[index + 1])));
+  const parts = split(joined, (token) => isSign(token, ",") || isSign(token, ";") || isJoint(token));
+  if (parts.length < 2) return null;
   const items = parts.map(read);
   if (items.some((item) => item === null)) return null;
   const joint = tokens.some((token) => isWord(token, "and")) ? "and" : "or";
@@ -131,7 +130,7 @@ function readNamed(tokens: readonly Token[]): Answer | null {
   if (right === undefined || more.length > 0) return null;
   const named = readBracketed(right);
   if (named === null || named.kind === "value") return null;
-  if (left.length === 1 && left[0].kind === "letter") return named;
+  if (readExpression(left)?.kind === "symbol") return named;
   const names = readBracketed(left);
   const isNames =
     names?.kind === "tuple" && names.items.every((item) => item.kind === "value" && item.value.kind === "symbol");
@@ -165,6 +164,7 @@ function readBracketed(tokens: readonly Token[]): Answer | null {
   const [open, close] = [bracket(tokens[0]), bracket(tokens[tokens.length - 1])];
   if (tokens.length < 2 || !OPENING.has(open) || closesAt(tokens) !== tokens.length - 1) return null;
   const inside = tokens.slice(1, -1);
+  if (open === "{") return readBraces(inside);
   if (open === "\\{" && close === "\\}") return readSet(inside);
   const parts = split(inside, (token) => isSign(token, ",") || isSign(token, ";"));
   if (parts.length === 1) return open === "(" && close === ")" ? read(inside) : null;
@@ -182,6 +182,12 @@ function readBracketed(tokens: readonly Token[]): Answer | null {
   }
   const matched = `${open}${close}` === "()" || `${open}${close}` === "[]" || open === "\\langle";
   return matched ? { kind: "tuple", items: known } : null;
+}
+
+/** Braces without backslashes: of TeX around one thing, meant as a set around several. */
+function readBraces(inside: readonly Token[]): Answer | null {
+  const answer = read(inside);
+  return answer?.kind === "list" ? { kind: "set", items: answer.items } : answer;
 }
 
 function readSet(inside: readonly Token[]): Answer | null {

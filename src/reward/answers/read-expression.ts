@@ -74,7 +74,9 @@ class ExpressionReader {
       terms.push(sign === null ? term : sign(term));
     }
     this.depth--;
-    return terms.length === 1 ? terms[0] : { kind: "sum", terms };
+    const sum: Expression = terms.length === 1 ? terms[0] : { kind: "sum", terms };
+    // TeX's `{a + b \over c}` divides all of its group.
+    return this.take("command", "over") ? { kind: "quotient", over: sum, under: this.sum() } : sum;
   }
 
   /** What a sign before a term does to it; null where none stands. */
@@ -196,11 +198,22 @@ class ExpressionReader {
 
   private letter(name: string): Expression {
     const full = name + this.subscript();
-    const primes = this.take("sign", "'") ? "'" : "";
+    const primes = this.take("sign", "'") ? "'" : APPLIED_LETTERS.has(name) ? this.inverseMark() : "";
     if (APPLIED_LETTERS.has(name) && this.peek("sign", "(")) {
       return { kind: "call", name: full + primes, args: this.list() };
     }
     return { kind: "symbol", name: full + primes };
+  }
+
+  /** The `^{-1}` of `f^{-1}(x)`, as part of a name. */
+  private inverseMark(): string {
+    const mark = this.tokens
+      .slice(this.at, this.at + 6)
+      .map((token) => token.text)
+      .join("");
+    if (!mark.startsWith("^{-1}(")) return "";
+    this.at += 5;
+    return "^{-1}";
   }
 
   /** `_1` or `_{n+1}`, as part of a name. */

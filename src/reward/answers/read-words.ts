@@ -80,7 +80,9 @@ export function readWords(plain: string): Answer | null {
   const runs = bare.match(/[a-zA-Z]+/g) ?? [];
   const longest = Math.max(...runs.map((run) => run.length));
   const isWords = (inText && longest > 1) || longest > 3 || /^(?:yes|no|odd)$/i.test(bare) || /^[A-Z]{2,}$/.test(bare);
-  return isWords ? { kind: "words", words: normalWords(bare) } : null;
+  if (!isWords) return null;
+  if (/^(?:no (?:real )?solutions?|empty set)\.?$/i.test(bare)) return { kind: "set", items: [] };
+  return { kind: "words", words: normalWords(bare) };
 }
 
 /** Words with commas and the like among them, which nothing else can read: no command, no operator, a word of three letters. */
@@ -97,7 +99,8 @@ function normalWords(text: string): string {
     .replace(/[.!?'’",:;()]/g, " ")
     .replace(/[\s-]+/g, " ")
     .replace(/^(?:the|a|an) /, "")
-    .trim();
+    .trim()
+    .replace(/^dne$/, "does not exist");
 }
 
 function unwrapped(plain: string): string {

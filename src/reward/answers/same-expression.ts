@@ -1,7 +1,7 @@
 import { uniformAt } from "../../base/rng.ts";
 import { multiply, type Rational, rational } from "../../data/rational.ts";
 import { type Expression, symbolsOf } from "./expression.ts";
-import { fractionValue, normalForm, sameFraction } from "./normal-form.ts";
+import { normalForm, sameFraction } from "./normal-form.ts";
 import { mayEqual, type Place, valueAt } from "./numeric-value.ts";
 import {
   addPolynomials,
@@ -26,22 +26,17 @@ const ENOUGH_POINTS = 4;
  * signs, positive, and whole (for factorials and powers of −1). Points where one of them is undefined do not count, so
  * removable singularities do not matter.
  *
+ * @param effort what is left of the exact arithmetic; without any, values at points decide
  * @returns null when that does not tell: too large to compute, or undefined nearly everywhere
  */
-export function sameExpression(a: Expression, b: Expression): boolean | null {
+export function sameExpression(a: Expression, b: Expression, effort = new Effort()): boolean | null {
   const [endA, endB] = [infinityOf(a), infinityOf(b)];
   if (endA !== 0 || endB !== 0) return endA === endB;
   return (
     exactly(() => {
-      const effort = new Effort();
       return sameFraction(normalForm(a, effort), normalForm(b, effort), effort);
     }) ?? agree(places([a, b]), (place) => mayEqual(valueAt(a, place), valueAt(b, place)))
   );
-}
-
-/** The rational number that an expression is; null for any other, and for one that is too large to compute. */
-export function rationalOf(expression: Expression): Rational | null {
-  return exactly(() => fractionValue(normalForm(expression, new Effort())));
 }
 
 /** The value of a real constant in double precision; null for anything else. ±∞ for `\infty` and `-\infty`. */
@@ -69,9 +64,8 @@ function infinityOf(expression: Expression): -1 | 0 | 1 {
  *
  * @returns the sign of c (1 when c is not real), 0 when there is none, null when that cannot be told
  */
-export function constantRatio(a: Expression, b: Expression): -1 | 0 | 1 | null {
+export function constantRatio(a: Expression, b: Expression, effort = new Effort()): -1 | 0 | 1 | null {
   const exact = exactly(() => {
-    const effort = new Effort();
     const left = cleared(normalForm(a, effort).over, effort);
     const right = cleared(normalForm(b, effort).over, effort);
     if (hasOpaqueAtoms(left) || hasOpaqueAtoms(right)) return null;

@@ -38,9 +38,12 @@ const MEASURES = [
   "radian rad",
 ];
 const NAMES = new Map(MEASURES.flatMap((line) => line.split(" ").map((name, _, [first]) => [name, first] as const)));
-const PLURALS: Readonly<Record<string, string>> = { inches: "inch", feet: "foot" };
+const PLURALS = new Map([["inches", "inch"]]);
 /** Rates that have names of their own. */
-const RATES: Readonly<Record<string, string>> = { "mile hour": "mph", "km hour": "kph" };
+const RATES = new Map([
+  ["mile hour", "mph"],
+  ["km hour", "kph"],
+]);
 /** Words that say nothing about which unit it is. */
 const FILLERS = new Set("of the a an total exactly about approximately roughly per".split(" "));
 
@@ -77,11 +80,11 @@ export function unitOf(tokens: readonly Token[]): string | null {
   }
   if (squared !== "" && words.length > 0) words[0] += squared;
   const unit = words.join(" ");
-  return RATES[unit] ?? unit;
+  return RATES.get(unit) ?? unit;
 }
 
 function unitName(word: string): string {
-  const singular = PLURALS[word] ?? NAMES.get(word) ?? word.replace(/(?<=x|sh|ch)es$|(?<=...)s$/, "");
+  const singular = PLURALS.get(word) ?? NAMES.get(word) ?? word.replace(/(?<=x|sh|ch)es$|(?<=...)s$/, "");
   return NAMES.get(singular) ?? singular;
 }
 
