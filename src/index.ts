@@ -91,8 +91,9 @@ export { type Reward, type RewardOptions, weighReward } from "./reward/reward.ts
 export { type Grade, type GradingOptions, type GradingRule, gradeAnswer, gradeResponse } from "./reward/rules.ts";
 export type { NamedReward } from "./reward/stage-rewards.ts";
 export { type Grading, gradeAttempts, toAttempt } from "./rollout/attempts.ts";
-export type { RolloutProgress, SampledAttempt } from "./rollout/generation.ts";
+export type { RolloutProgress } from "./rollout/generation.ts";
 export { type Rollout, type RolloutOptions, sampleAttempts } from "./rollout/rollout.ts";
+export type { SampledAttempt } from "./rollout/sampled-attempt.ts";
 export { greedy, type SamplingOptions } from "./rollout/sampling.ts";
 export { type SequenceScore, scoreSequences } from "./rollout/score.ts";
 export { Conversation, type StreamedToken, type StreamOptions, streamCompletion } from "./rollout/stream.ts";

@@ -1,7 +1,7 @@
 import { ConfigError } from "../base/errors.ts";
 import type { Attempt, PromptedAttempt, RewardParts } from "../records/attempt.ts";
 import type { Prompt } from "../records/problem.ts";
-import type { SampledAttempt } from "./generation.ts";
+import type { SampledAttempt } from "./sampled-attempt.ts";
 
 /** What the loops ask of a task: what ends a completion, how ids read, and what an attempt is worth. */
 export interface Grading {

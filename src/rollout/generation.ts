@@ -8,26 +8,11 @@ import type { DecoderRows } from "../model/decoder.ts";
 import { ExpertCounter } from "../model/expert-use.ts";
 import { uploadRows } from "../model/packed-batch.ts";
 import type { KnownLogps, Policy } from "../model/policy.ts";
-import type { StopReason } from "../records/attempt.ts";
 import { type Completion, Ending, type EndingOptions } from "./completion.ts";
 import { RolloutRows } from "./rows.ts";
+import type { SampledAttempt } from "./sampled-attempt.ts";
 import { Sampler } from "./sampler.ts";
 import { type DrawnExperts, gatherExperts, readExperts } from "./token-trace.ts";
-
-/** One completion as sampled: ids, and the distribution they were drawn from. */
-export interface SampledAttempt {
-  tokens: number[];
-  /** Log-probability of each token under the full distribution at the recording temperature. */
-  logps: Float32Array | Float64Array;
-  /** Entropy of that distribution, nats. */
-  entropies: Float32Array | Float64Array;
-  stop: StopReason;
-  /**
-   * [mixture layers × tokens × active experts]: the experts of the row that predicted each token, likeliest first; null
-   * where they were not kept.
-   */
-  expertIds: Uint8Array | Uint16Array | null;
-}
 
 /** How far a rollout is. */
 export interface RolloutProgress {

@@ -5,8 +5,8 @@ import { Tape } from "../engine/tape.ts";
 import { type DecoderConfig, mathFormer } from "../model/config.ts";
 import { packSequences, uploadRows } from "../model/packed-batch.ts";
 import { closePolicy, createPolicy, type Policy } from "../model/policy.ts";
-import type { SampledAttempt } from "./generation.ts";
 import { cacheBytesPerRow, type RolloutOptions, sampleAttempts } from "./rollout.ts";
+import type { SampledAttempt } from "./sampled-attempt.ts";
 
 const vocabulary = 61;
 const base = { size: "tiny", width: 32, heads: 4, feedForward: 48, layers: 2, block: "llama" } as const;

@@ -3,8 +3,9 @@ import { ExpertCounter } from "../model/expert-use.ts";
 import type { Policy } from "../model/policy.ts";
 import { CachedForward, type CachedRange, type FedRun } from "./cached-forward.ts";
 import { type Completion, Ending } from "./completion.ts";
-import type { GenerationOptions, SampledAttempt } from "./generation.ts";
+import type { GenerationOptions } from "./generation.ts";
 import { RowRanges } from "./row-ranges.ts";
+import type { SampledAttempt } from "./sampled-attempt.ts";
 import { type DrawnRows, Sampler } from "./sampler.ts";
 import { readExperts, TokenTrace } from "./token-trace.ts";
 

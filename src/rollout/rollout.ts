@@ -3,14 +3,9 @@ import { requireBelow } from "../model/packed-batch.ts";
 import type { Policy } from "../model/policy.ts";
 import type { ExpertUse } from "../records/events.ts";
 import type { EndingOptions } from "./completion.ts";
-import {
-  Generation,
-  type GenerationOptions,
-  type RolloutForward,
-  type RolloutProgress,
-  type SampledAttempt,
-} from "./generation.ts";
+import { Generation, type GenerationOptions, type RolloutForward, type RolloutProgress } from "./generation.ts";
 import { GenerationQueue, type QueueLimits } from "./queue.ts";
+import type { SampledAttempt } from "./sampled-attempt.ts";
 import { completeSampling, type SamplingOptions } from "./sampling.ts";
 
 /** `all`: every activation stays, so backward can follow without a second forward pass; `keys`: only keys and values. */

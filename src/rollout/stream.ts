@@ -3,8 +3,8 @@ import type { Policy } from "../model/policy.ts";
 import type { TextStream } from "../prompt/tokenizer-text-stream.ts";
 import { CachedForward } from "./cached-forward.ts";
 import { Ending } from "./completion.ts";
-import type { SampledAttempt } from "./generation.ts";
 import { completeGeneration, type RolloutOptions } from "./rollout.ts";
+import type { SampledAttempt } from "./sampled-attempt.ts";
 import { Sampler } from "./sampler.ts";
 import { readExperts, TokenTrace } from "./token-trace.ts";
 

@@ -1,7 +1,7 @@
 import type { Device } from "../engine/device.ts";
 import type { Routing } from "../engine/ops/mixture.ts";
 import type { DecoderConfig } from "../model/config.ts";
-import type { SampledAttempt } from "./generation.ts";
+import type { SampledAttempt } from "./sampled-attempt.ts";
 
 /** The experts of the rows that a pass drew tokens from: ids [rows × mixture layers × active], one byte each where they fit. */
 export interface DrawnExperts {

@@ -68,10 +68,11 @@ describe.each(recipes)("$file", ({ file, model, trained }) => {
     writeHollow(dir, model);
     const said: string[] = [];
     await planRecipe(open(file, dir, ["device.memoryLimitGb=16"]), (one) => said.push(one));
-    const [base, sft, grpo, lora] = said;
+    const [base, sft, grpo, reward, lora] = said;
     expect(base).toBe("base: measured on 2 problems");
     expect(sft).toMatch(/^sft: 1 steps of \d+ worked solutions of 4; micro-batches of up to [\d,]+ rows/);
     expect(grpo).toMatch(/^grpo \(rl\): \d+ steps of \d problems × 8 attempts of up to \d+ tokens, from 4 problems/);
+    expect(reward).toMatch(/^grpo: reward = 1 · correct \+ 0\.\d · format/);
     expect(lora).toContain(`trains ${trained} numbers`);
     expect(lora).not.toContain("router");
     expect(said.at(-1)).toMatch(/^memory, estimated: base .* [GM]B, sft .* GB, grpo .* GB; there are 16\.0 GB/);
