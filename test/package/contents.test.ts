@@ -48,7 +48,7 @@ describe("the tarball of npm pack", () => {
 
   it("has nothing else", () => {
     const allowed =
-      /^(dist\/.*(\.js|\.d\.ts)|native\/.*\.(cc|h|def)|recipes\/.*\.yaml|scripts\/build-native\.mjs|[A-Z]+(\.md)?|package\.json)$/;
+      /^(dist\/.*(\.js|\.d\.ts)|native\/.*\.(cc|h|def)|recipes\/.*\.(yaml|ts)|scripts\/build-native\.mjs|[A-Z]+(\.md)?|package\.json)$/;
     const unwanted = /(^|\/)(node_modules|test|tests|build)\/|\.test\.|\.golden\./;
     expect(paths.filter((path) => !allowed.test(path) || unwanted.test(path))).toEqual([]);
   });
