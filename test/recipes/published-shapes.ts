@@ -7,59 +7,24 @@ import { writeMerged } from "../../src/model/export.ts";
 import { exportLayout } from "../../src/model/export-layout.ts";
 import { closePolicy, createPolicy } from "../../src/model/policy.ts";
 
-/** config.json of models that recipes name, as they are published; what plays no part in their shape is left out. */
-export const published = {
-  "HuggingFaceTB/SmolLM2-135M-Instruct": {
-    architectures: ["LlamaForCausalLM"],
-    model_type: "llama",
-    attention_bias: false,
-    bos_token_id: 1,
-    eos_token_id: 2,
-    hidden_act: "silu",
-    hidden_size: 576,
-    intermediate_size: 1536,
-    max_position_embeddings: 8192,
-    mlp_bias: false,
-    num_attention_heads: 9,
-    num_hidden_layers: 30,
-    num_key_value_heads: 3,
-    rms_norm_eps: 1e-5,
-    rope_scaling: null,
-    rope_theta: 100000,
-    tie_word_embeddings: true,
-    vocab_size: 49152,
-  },
-  "ibm-granite/granite-3.0-1b-a400m-instruct": {
-    architectures: ["GraniteMoeForCausalLM"],
-    model_type: "granitemoe",
-    attention_bias: false,
-    attention_multiplier: 0.015625,
-    bos_token_id: 0,
-    embedding_multiplier: 12,
-    eos_token_id: 0,
-    hidden_act: "silu",
-    hidden_size: 1024,
-    intermediate_size: 512,
-    logits_scaling: 6,
-    max_position_embeddings: 4096,
-    num_attention_heads: 16,
-    num_experts_per_tok: 8,
-    num_hidden_layers: 24,
-    num_key_value_heads: 8,
-    num_local_experts: 32,
-    residual_multiplier: 0.22,
-    rms_norm_eps: 1e-6,
-    rope_scaling: null,
-    rope_theta: 10000,
-    tie_word_embeddings: true,
-    vocab_size: 49155,
-  },
+/** The models that recipes name, by the directories of `configs/`; README.md there says where their values are from. */
+export const publishedModels = {
+  "HuggingFaceTB/SmolLM2-135M-Instruct": "SmolLM2-135M-Instruct",
+  "ibm-granite/granite-3.0-1b-a400m-instruct": "granite-3.0-1b-a400m-instruct",
+  "huihui-ai/Huihui-MoE-1B-A0.6B": "Huihui-MoE-1B-A0.6B",
+  "microsoft/Phi-tiny-MoE-instruct": "Phi-tiny-MoE-instruct",
+  "Qwen/Qwen2.5-3B-Instruct": "Qwen2.5-3B-Instruct",
+  "Qwen/Qwen2.5-Math-1.5B": "Qwen2.5-Math-1.5B",
 } as const;
 
-/** Name of one of them. */
-export type PublishedModel = keyof typeof published;
+/** Id on the hub of one of them. */
+export type PublishedModel = keyof typeof publishedModels;
 
 type ConfigRecord = Readonly<Record<string, unknown>> & { model_type: string };
+
+/** config.json of a model as it is published, but for what plays no part in its shape. */
+const publishedConfig = (name: PublishedModel): ConfigRecord =>
+  JSON.parse(readFileSync(join(import.meta.dirname, "configs", publishedModels[name], "config.json"), "utf8"));
 
 const goldens = (name: string) =>
   JSON.parse(readFileSync(join(import.meta.dirname, "..", "goldens", `${name}.json`), "utf8"));
@@ -82,7 +47,7 @@ const describe = (record: ConfigRecord) => {
 
 /** A model of a published shape, in bf16, whose weights are a hole in a file: enough to plan with, and next to no bytes. */
 export function writeHollow(dir: string, name: PublishedModel): void {
-  const record = published[name];
+  const record = publishedConfig(name);
   const { architecture, config } = describe(record);
   writeFileSync(join(dir, "config.json"), JSON.stringify(record));
   writeTokenizer(dir);
@@ -104,20 +69,26 @@ export function writeHollow(dir: string, name: PublishedModel): void {
   closeSync(file);
 }
 
-/** A model of the same architecture and multipliers, small, with random weights. */
+/** What small models have of what their published ones have much of. */
+const small: Readonly<Record<string, number>> = {
+  hidden_size: 48,
+  intermediate_size: 64,
+  moe_intermediate_size: 64,
+  num_attention_heads: 6,
+  num_key_value_heads: 2,
+  head_dim: 8,
+  num_hidden_layers: 2,
+  max_position_embeddings: 1024,
+};
+
+/** A model of the same architecture and multipliers, small, with random weights; of many experts it has 6, 2 of them active. */
 export async function writeTiny(dir: string, name: PublishedModel, device: Device): Promise<void> {
-  const small = {
-    hidden_size: 48,
-    intermediate_size: 64,
-    num_attention_heads: 6,
-    num_key_value_heads: 2,
-    num_hidden_layers: 2,
-    max_position_embeddings: 1024,
-  };
-  const record: ConfigRecord = { ...published[name], ...small, vocab_size: writeTokenizer(dir) };
-  const mixture = "num_local_experts" in published[name] ? { num_local_experts: 6, num_experts_per_tok: 2 } : {};
-  const { config } = describe({ ...record, ...mixture });
+  const published = publishedConfig(name);
+  const shape = Object.entries(small).filter(([field]) => field in published);
+  const mixture = "num_local_experts" in published ? { num_local_experts: 6, num_experts_per_tok: 2 } : {};
+  const vocabulary = { vocab_size: writeTokenizer(dir) };
+  const { config } = describe({ ...published, ...Object.fromEntries(shape), ...mixture, ...vocabulary });
   const policy = createPolicy(device, config, { seed: 1, trained: false });
-  await writeMerged(policy, dir, { modelType: record.model_type, baseDirectory: null, dtype: "BF16" });
+  await writeMerged(policy, dir, { modelType: published.model_type, baseDirectory: null, dtype: "BF16" });
   closePolicy(policy);
 }

@@ -1,4 +1,4 @@
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
@@ -8,32 +8,15 @@ import { parseRecipe } from "../../src/pipeline/parse-recipe.ts";
 import { runRecipe } from "../../src/pipeline/run-recipe.ts";
 import type { RunEvent } from "../../src/records/events.ts";
 import { readAttempts } from "../../src/runs/run-reader.ts";
+import { writeOwnProblems } from "./own-problems.ts";
 import { type PublishedModel, writeHollow, writeTiny } from "./published-shapes.ts";
 
 const root = mkdtempSync(join(tmpdir(), "reckon-recipes-"));
 afterAll(() => rmSync(root, { recursive: true, force: true }));
 
-/** Problems in GSM8K's form, of our own. */
-const problems = [
-  ["Ada has 3 pens and buys 4 more. How many pens has she?", "She has 3+4 = <<3+4=7>>7 pens.\n#### 7"],
-  ["A box holds 6 eggs. How many eggs are in 5 boxes?", "5 boxes hold 5*6 = <<5*6=30>>30 eggs.\n#### 30"],
-  ["Ben had 20 coins and lost 8. How many are left?", "There are 20-8 = <<20-8=12>>12 coins left.\n#### 12"],
-  [
-    "Four friends share 24 plums, and each eats 2. How many plums has each then?",
-    "Each gets 24/4 = <<24/4=6>>6.\nThen each has 6-2 = <<6-2=4>>4.\n#### 4",
-  ],
-  ["A shelf is 90 cm long. How many books of 3 cm fit?", "There is room for 90/3 = <<90/3=30>>30 books.\n#### 30"],
-  ["Mia runs 2 km a day. How far does she run in a week?", "In a week she runs 7*2 = <<7*2=14>>14 km.\n#### 14"],
-];
 const data = join(root, "data");
 
-beforeAll(() => {
-  mkdirSync(data);
-  const rows = (chosen: string[][]) =>
-    chosen.map(([question, answer]) => JSON.stringify({ question, answer })).join("\n");
-  writeFileSync(join(data, "train.jsonl"), rows(problems.slice(0, 4)));
-  writeFileSync(join(data, "test.jsonl"), rows(problems.slice(4)));
-});
+beforeAll(() => writeOwnProblems(data, "gsm8k"));
 
 /** What of a recipe is more than the data set of this test has. */
 const fewer: Record<string, string[]> = { "granite-moe-gsm8k.yaml": ["stages.sft.workedSolutions=4"] };
