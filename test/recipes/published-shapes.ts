@@ -45,8 +45,8 @@ const describe = (record: ConfigRecord) => {
   return { architecture, config };
 };
 
-/** A model of a published shape, in bf16, whose weights are a hole in a file: enough to plan with, and next to no bytes. */
-export function writeHollow(dir: string, name: PublishedModel): void {
+/** A model of a published shape, in bf16, whose weights are a hole in a file: enough to plan with, and next to no bytes. @returns how many weights */
+export function writeHollow(dir: string, name: PublishedModel): number {
   const record = publishedConfig(name);
   const { architecture, config } = describe(record);
   writeFileSync(join(dir, "config.json"), JSON.stringify(record));
@@ -67,6 +67,7 @@ export function writeHollow(dir: string, name: PublishedModel): void {
   writeSync(file, bytes);
   ftruncateSync(file, length.length + bytes.length + end);
   closeSync(file);
+  return end / 2;
 }
 
 /** What small models have of what their published ones have much of. */
@@ -78,7 +79,7 @@ const small: Readonly<Record<string, number>> = {
   num_key_value_heads: 2,
   head_dim: 8,
   num_hidden_layers: 2,
-  max_position_embeddings: 1024,
+  max_position_embeddings: 2048,
 };
 
 /** A model of the same architecture and multipliers, small, with random weights; of many experts it has 6, 2 of them active. */

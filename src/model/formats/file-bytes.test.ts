@@ -1,4 +1,13 @@
-import { mkdtempSync, rmSync, truncateSync, writeFileSync } from "node:fs";
+import {
+  closeSync,
+  ftruncateSync,
+  mkdtempSync,
+  openSync,
+  rmSync,
+  truncateSync,
+  writeFileSync,
+  writeSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { expect, it } from "vitest";
@@ -14,6 +23,23 @@ it("a file that is cut short after it was opened is an error, not the end of the
   truncateSync(path, 10);
   expect(() => file.read(50_000, 60_000)).toThrow(CheckpointError);
   expect(() => file.read(50_000, 60_000)).toThrow(/cut: expected 10000 bytes at 50000, got 0: truncated/);
+  file.close();
+  rmSync(folder, { recursive: true });
+});
+
+it("a file larger than one buffer of Node 20 may be is read in parts", () => {
+  const folder = mkdtempSync(join(tmpdir(), "reckon-file-"));
+  const path = join(folder, "large");
+  // A hole, which takes no place on a disk.
+  const place = 2 ** 32 + 10;
+  const written = openSync(path, "w");
+  ftruncateSync(written, place + 10);
+  writeSync(written, Uint8Array.of(1, 2, 3), 0, 3, place);
+  closeSync(written);
+  const file = openFileBytes(path);
+  expect(file.size).toBe(place + 10);
+  expect([...file.read(place - 1, place + 4)]).toEqual([0, 1, 2, 3, 0]);
+  file.release(0, place);
   file.close();
   rmSync(folder, { recursive: true });
 });

@@ -1,3 +1,4 @@
+import { constants } from "node:buffer";
 import { loadAddon } from "./addon.ts";
 
 /** A file whose bytes are read as memory is. */
@@ -15,11 +16,12 @@ export interface MappedFile {
  *
  * @param descriptor may be closed when this returns
  * @param size of the file in bytes
- * @returns null where that is not possible: for an empty file, without the addon, or on a file system that refuses
+ * @returns null where that is not possible: for an empty file, without the addon, on a file system that refuses, or for a
+ * file larger than one buffer may be (4 GiB in Node 20)
  */
 export function mapFile(descriptor: number, size: number): MappedFile | null {
   const found = loadAddon();
-  if (found.state !== "ready" || size === 0) return null;
+  if (found.state !== "ready" || size === 0 || size > constants.MAX_LENGTH) return null;
   const { addon } = found;
   const buffer = addon.mapFile(descriptor, size);
   if (!buffer) return null;
