@@ -44,8 +44,12 @@ interface System {
   weights: number;
   /** Numbers its adapter has, by hand. */
   trained: string;
+  /** What the recipe follows from its system: of the model, of the stage that reinforces, and of the task. */
+  follows: { model: object; stage: object; task: object };
   /** Lines of the dry run that tell the stages and the reward. */
   plan: RegExp[];
+  /** Makes its plan quick to count: fewer and shorter attempts. */
+  lighter: string[];
   /** Makes the recipe small. */
   small: string[];
   /** Stages as they are measured, on two problems each. */
@@ -62,11 +66,17 @@ const systems: (System & { data: keyof typeof data })[] = [
     weights: 1_280_200_704,
     // Queries and outputs 16 · (1024 + 2048), keys and values 16 · (1024 + 1024), in 28 layers.
     trained: "4,587,520",
+    follows: {
+      model: { weights: "nf4" },
+      stage: { kind: "ppo", critic: "sequence", learningRate: 1e-5, valueLearningRate: 5e-5, minibatch: 4 * 32 },
+      task: { data: "openai/gsm8k" },
+    },
     plan: [
       // A head of 1024² + 1024 and of 1024 + 1 weights.
-      /^ppo: 100 steps of 32 problems × 4 attempts of up to 256 tokens, from 4 problems, and a critic of 1,050,625 weights/m,
+      /^ppo: 100 steps of 8 problems × 4 attempts of up to 64 tokens, from 4 problems, and a critic of 1,050,625 weights/m,
       /^ppo: reward = 1(\.0*)? · correct \+ 0\.050* · marker − 0\.050* · excess$/m,
     ],
+    lighter: ["task.maxNewTokens=64", "stages.ppo.promptsPerStep=8", "stages.ppo.minibatch=32"],
     small: ["stages.ppo.steps=2", "stages.ppo.promptsPerStep=2", "stages.ppo.group=2", "stages.ppo.minibatch=2"],
     stages: ["base 2", "ppo 2"],
     reinforced: { stage: "ppo", attempts: 2 * 2 * 2, parts: ["correct", "marker", "excess"] },
@@ -78,10 +88,16 @@ const systems: (System & { data: keyof typeof data })[] = [
     weights: 3_085_938_688,
     // Queries 16 · (2048 + 2048), values 16 · (2048 + 256), in 36 layers.
     trained: "3,686,400",
+    follows: {
+      model: { weights: "nf4", lora: { rank: 16, alpha: 32, dropout: 0.1, targetModules: ["q_proj", "v_proj"] } },
+      stage: { group: 4 },
+      task: { data: "openai/gsm8k", format: "working-out" },
+    },
     plan: [
-      /^grpo \(rl\): 250 steps of 4 problems × 4 attempts of up to 384 tokens/m,
+      /^grpo \(rl\): 250 steps of 4 problems × 4 attempts of up to 128 tokens/m,
       /^grpo: reward = .*exactFormat.*elements.*closeness.*extraction$/m,
     ],
+    lighter: ["task.maxNewTokens=128"],
     small: ["stages.grpo.steps=2", "stages.grpo.promptsPerStep=2"],
     stages: ["base 2", "grpo 2"],
     reinforced: {
@@ -97,64 +113,78 @@ const systems: (System & { data: keyof typeof data })[] = [
     weights: 1_543_714_304,
     // Queries and outputs 64 · 2 · 1536, keys and values 64 · (1536 + 256), gate, up and down 64 · (1536 + 8960), in 28 layers.
     trained: "73,859,072",
+    follows: {
+      model: {},
+      stage: { group: 8 },
+      task: { layout: "math", format: "r1-zero", grading: "r1-zero", stop: ["</answer>"] },
+    },
     plan: [
       /^base: measured on 2 problems$/m,
       /^sft: 1 steps of 32 worked solutions of 4/m,
-      /^grpo \(rl\): 200 steps of 32 problems × 8 attempts of up to 1024 tokens/m,
+      /^grpo \(rl\): 200 steps of 4 problems × 8 attempts of up to 128 tokens/m,
       /^grpo: reward = 1(\.0*)? · r1-zero/m,
     ],
+    lighter: ["task.maxNewTokens=128", "stages.grpo.promptsPerStep=4"],
     small: ["stages.sft.batchSize=2", "stages.grpo.steps=2", "stages.grpo.promptsPerStep=2"],
     stages: ["base 2", "sft 2", "grpo 2"],
     reinforced: { stage: "grpo", attempts: 2 * 2 * 8, parts: ["r1-zero", "r1-zero-format"] },
   },
 ];
 
-describe.each(systems)("$file", ({ file, model, weights, trained, plan, small, stages, reinforced, ...system }) => {
-  /** What of a recipe is more than the data set of this test has. */
-  const fewer = [
-    `task.data=${data[system.data]}`,
-    "evaluation.problems=2",
-    ...(stages.includes("sft 2") ? ["stages.sft.workedSolutions=4"] : []),
-  ];
+describe.each(systems)(
+  "$file",
+  ({ file, model, weights, trained, follows, plan, lighter, small, stages, reinforced, ...system }) => {
+    /** What of a recipe is more than the data set of this test has. */
+    const fewer = [
+      `task.data=${data[system.data]}`,
+      "evaluation.problems=2",
+      ...(stages.includes("sft 2") ? ["stages.sft.workedSolutions=4"] : []),
+    ];
 
-  it(
-    "can be planned for the published shape, whose weights are not read",
-    async () => {
-      expect(read(file).model.from).toBe(model);
-      const dir = mkdtempSync(join(root, "hollow-"));
-      expect(writeHollow(dir, model)).toBe(weights);
-      const said: string[] = [];
-      await planRecipe(read(file, [...fewer, `model.from=${dir}`, "device.memoryLimitGb=64"]), (one) => said.push(one));
-      const text = said.join("\n");
-      for (const line of plan) expect(text).toMatch(line);
-      expect(text).toContain(`trains ${trained} numbers`);
-      expect(said.at(-1)).toMatch(/^memory, estimated: base .* [GM]B, .* GB; there are 64\.0 GB/);
-    },
-    patientMs,
-  );
+    it(
+      "can be planned for the published shape, whose weights are not read",
+      async () => {
+        const recipe = read(file);
+        expect(recipe.model).toMatchObject({ ...follows.model, from: model });
+        expect(recipe.stages.find(({ name }) => name === reinforced.stage)).toMatchObject(follows.stage);
+        expect(recipe.task).toMatchObject(follows.task);
+        const dir = mkdtempSync(join(root, "hollow-"));
+        expect(writeHollow(dir, model)).toBe(weights);
+        const said: string[] = [];
+        await planRecipe(read(file, [...fewer, ...lighter, `model.from=${dir}`, "device.memoryLimitGb=64"]), (one) =>
+          said.push(one),
+        );
+        const text = said.join("\n");
+        for (const line of plan) expect(text).toMatch(line);
+        expect(text).toContain(`trains ${trained} numbers`);
+        expect(said.at(-1)).toMatch(/^memory, estimated: base .* [GM]B, .* GB; there are 64\.0 GB/);
+      },
+      patientMs,
+    );
 
-  it(
-    "runs from end to end on a small model of the same architecture",
-    async () => {
-      const dir = mkdtempSync(join(root, "tiny-"));
-      await writeTiny(dir, model, openReferenceDevice());
-      const few = ["task.maxNewTokens=8", `stages.${reinforced.stage}.lengthProbe=2`, "device.threads=1"];
-      const settings = [...fewer, `model.from=${dir}`, "model.lora.rank=2", ...few, ...small];
-      const ran = await run(read(file, settings));
-      expect(ran.stages).toEqual(stages);
-      const steps = ran.of(reinforced.stage);
-      expect(steps).toHaveLength(2);
-      // One engine samples and trains; where it took the sampler's activations over, nothing is left to compare.
-      for (const values of steps) expect(values["sampling/sampling_logp_difference/max"] ?? 0).toBe(0);
-      expect(ran.attempts).toHaveLength(reinforced.attempts);
-      for (const { parts } of ran.attempts)
-        expect(Object.keys(parts)).toEqual(expect.arrayContaining(reinforced.parts));
-      expect(ran.events.some(({ type }) => type === "experts")).toBe(model.includes("MoE"));
-      expect(JSON.parse(readFileSync(join(ran.dir, "final", "adapter_config.json"), "utf8")).r).toBe(2);
-    },
-    patientMs,
-  );
-});
+    it(
+      "runs from end to end on a small model of the same architecture",
+      async () => {
+        const dir = mkdtempSync(join(root, "tiny-"));
+        await writeTiny(dir, model, openReferenceDevice());
+        const few = ["task.maxNewTokens=8", `stages.${reinforced.stage}.lengthProbe=2`, "device.threads=1"];
+        const settings = [...fewer, `model.from=${dir}`, "model.lora.rank=2", ...few, ...small];
+        const ran = await run(read(file, settings));
+        expect(ran.stages).toEqual(stages);
+        const steps = ran.of(reinforced.stage);
+        expect(steps).toHaveLength(2);
+        // One engine samples and trains; where it took the sampler's activations over, nothing is left to compare.
+        for (const values of steps) expect(values["sampling/sampling_logp_difference/max"] ?? 0).toBe(0);
+        expect(ran.attempts).toHaveLength(reinforced.attempts);
+        for (const { parts } of ran.attempts)
+          expect(Object.keys(parts)).toEqual(expect.arrayContaining(reinforced.parts));
+        expect(ran.events.some(({ type }) => type === "experts")).toBe(model.includes("MoE"));
+        expect(JSON.parse(readFileSync(join(ran.dir, "final", "adapter_config.json"), "utf8")).r).toBe(2);
+      },
+      patientMs,
+    );
+  },
+);
 
 describe("moe-ppo-gsm8k.yaml", () => {
   it(
@@ -164,7 +194,13 @@ describe("moe-ppo-gsm8k.yaml", () => {
       const hollow = mkdtempSync(join(root, "hollow-"));
       expect(writeHollow(hollow, "microsoft/Phi-tiny-MoE-instruct")).toBe(3_755_220_288);
       const said: string[] = [];
-      const planned = read("moe-ppo-gsm8k.yaml", [...settings, `model.from=${hollow}`, "device.memoryLimitGb=64"]);
+      const lighter = ["task.maxNewTokens=64", "stages.ppo.promptsPerStep=4", "stages.ppo.minibatch=16"];
+      const planned = read("moe-ppo-gsm8k.yaml", [
+        ...settings,
+        ...lighter,
+        `model.from=${hollow}`,
+        "device.memoryLimitGb=64",
+      ]);
       await planRecipe(planned, (one) => said.push(one));
       expect(said.at(-1)).toMatch(/^memory, estimated: base .* ppo .* GB/);
 
