@@ -1,9 +1,12 @@
 import { ConfigError } from "../base/errors.ts";
+import type { HubOptions } from "../base/hub/snapshot.ts";
 import { describeDevices } from "../engine/registry.ts";
 import { greedy } from "../rollout/sampling.ts";
 import type { FrozenArray, ModelPlan } from "../train/counted-policy.ts";
 import { estimateStage, type StageMemory, type StagePlan, type TrainingPlan } from "../train/memory-estimate.ts";
 import { isReinforcement, type Recipe } from "./recipe.ts";
+import { similaritiesOf } from "./recipe-rewards.ts";
+import { similarityBytes } from "./similarity-memory.ts";
 import { measuredPrompts, type PlannedStage } from "./stage-plan.ts";
 import type { Task } from "./task.ts";
 import { grpoOptions, ppoOptions, supervisedOptions } from "./training-options.ts";
@@ -14,6 +17,8 @@ export interface PlannedRun {
   stages: readonly PlannedStage[];
   task: Task;
   model: ModelPlan;
+  /** How an encoder on the hub is fetched. */
+  hub?: HubOptions;
 }
 
 /** Bytes a process holds already, and may hold in all. */
@@ -36,11 +41,12 @@ const heapGrowth = 50e6;
  * Estimates the memory of every stage, before any of it is taken.
  *
  * @returns the estimate, in words
- * @throws ConfigError when a stage would not fit, with what to lower and how much that saves
+ * @throws ConfigError when a stage would not fit, with what to lower and how much that saves, or as `similarityBytes`;
+ * CheckpointError when what texts are compared by is missing
  */
 export async function checkMemory(run: PlannedRun, room: MemoryRoom = memoryRoom(run.recipe.device)): Promise<string> {
   const estimates: { stage: PlannedStage; memory: StageMemory }[] = [];
-  for (const stage of run.stages) estimates.push({ stage, memory: await estimate(run, stagePlan(run, stage)) });
+  for (const stage of run.stages) estimates.push({ stage, memory: await estimate(run, stage) });
   const { stage, memory } = estimates.reduce((most, one) => (one.memory.bytes > most.memory.bytes ? one : most));
   const needed = (bytes: number) => bytes + room.processBytes;
   const parts = partsInWords(memory, room);
@@ -67,6 +73,7 @@ const named: Readonly<Record<string, string>> = {
   packed: "packed copies of weights",
   scratch: "scratch memory of kernels",
   saving: "copies while a checkpoint is saved",
+  similarity: "similarity of texts",
 };
 
 /** A stage as the loops will be told of it. */
@@ -101,14 +108,27 @@ function stagePlan({ recipe, task, model }: PlannedRun, stage: PlannedStage): St
   };
 }
 
-function estimate({ recipe, model }: Pick<PlannedRun, "recipe" | "model">, plan: StagePlan): Promise<StageMemory> {
-  const { name, threads, precision } = recipe.device;
-  if (name === "reference") return estimateStage(model, plan, { threads: 1, precision: "f64" });
+async function estimate(run: PlannedRun, stage: PlannedStage): Promise<StageMemory> {
+  const { model, hub } = run;
+  const info = deviceInfo(run.recipe);
+  const { parts, bytes } = await estimateStage(model, stagePlan(run, stage), info);
+  let similarity = 0;
+  for (const options of "rewards" in stage ? similaritiesOf(stage.rewards) : [])
+    similarity += await similarityBytes(options, { model, info, hub });
+  if (similarity === 0) return { parts, bytes };
+  const all = [...parts, { purpose: "similarity", bytes: similarity }].sort((a, b) => b.bytes - a.bytes);
+  return { parts: all, bytes: bytes + similarity };
+}
+
+/** Threads and precision of the device that a recipe asks for. */
+function deviceInfo({ device }: Recipe): Parameters<typeof estimateStage>[2] {
+  const { name, threads, precision } = device;
+  if (name === "reference") return { threads: 1, precision: "f64" };
   const { chosen } = describeDevices().native;
-  return estimateStage(model, plan, {
+  return {
     threads: threads === "auto" ? (chosen?.threads ?? 1) : threads,
     precision: precision === "auto" ? (chosen?.precision ?? "f32") : precision,
-  });
+  };
 }
 
 /** Something that may be set lower, and the run with it. */
@@ -122,7 +142,7 @@ interface Mend {
 async function mends(run: PlannedRun, stage: PlannedStage, memory: StageMemory, room: MemoryRoom): Promise<string> {
   const tried: { setting: string; bytes: number }[] = [];
   for (const mend of possibleMends(run, stage))
-    tried.push({ setting: mend.setting, bytes: (await estimate(mend.run, stagePlan(mend.run, mend.stage))).bytes });
+    tried.push({ setting: mend.setting, bytes: (await estimate(mend.run, mend.stage)).bytes });
   const useful = tried
     .filter(({ bytes }) => memory.bytes - bytes > 0.01 * memory.bytes)
     .sort((a, b) => a.bytes - b.bytes)

@@ -3,6 +3,7 @@ import { z } from "zod";
 import { nearest } from "../base/nearest.ts";
 import { rewardKinds } from "../reward/registry.ts";
 import { isRewardFile } from "../reward/reward-file.ts";
+import { type SimilarityOptions, similarityOptions } from "../reward/similarity-options.ts";
 
 /** Weights of the parts that a task grades by itself. */
 const partWeights = z
@@ -75,6 +76,14 @@ export const rewardsSchema = z
 export type RewardSettings = z.output<typeof rewardsSchema>;
 /** One reward of a list with its defaults filled in. */
 export type RewardUse = z.output<typeof rewardUseSchema>;
+
+/** How the rewards of a stage compare texts, one for each that does. */
+export function similaritiesOf(rewards: RewardSettings): SimilarityOptions[] {
+  if (!Array.isArray(rewards)) return [];
+  return rewards
+    .filter(({ use }) => !isRewardFile(use) && rewardKinds[use].options === similarityOptions)
+    .map(({ options }) => similarityOptions.parse(options));
+}
 
 /**
  * Finds the rewards of a stage that are of the other kind of task.

@@ -11,6 +11,7 @@ import { readAttempts, readRecipe, readRun, readSamples } from "../runs/run-read
 import { type Recipe, recipeSchema } from "./recipe.ts";
 import type { RewardSettings, RewardUse } from "./recipe-rewards.ts";
 import { openGrading, type StageGrading } from "./stage-rewards.ts";
+import { openStoredSimilarity } from "./stored-similarity.ts";
 import { storedTask } from "./stored-task.ts";
 
 /** What one part, or the reward that is their sum, came to over some attempts. */
@@ -55,7 +56,8 @@ const BATCH = 256;
  *
  * @param options rewards: as in a recipe; null: those of the run's own first stage that reinforces, else `correct`;
  * out: default `regraded.jsonl` in the run
- * @throws DataError when there is no run, or it has no attempts; ConfigError, RewardError as `openGrading`
+ * @throws DataError when there is no run, or it has no attempts; ConfigError, RewardError as `openGrading` and
+ * `openStoredSimilarity`
  */
 export async function regradeRun(
   dir: string,
@@ -63,13 +65,31 @@ export async function regradeRun(
 ): Promise<Regraded> {
   readRun(dir);
   const recipe = parseConfig(readRecipe(dir), recipeSchema, join(dir, "recipe.yaml"));
-  const { task, problems, remarks } = await storedTask(recipe);
+  const stored = await storedTask(recipe);
+  const { task, problems, remarks } = stored;
   const prompted = (record: AttemptRecord) => promptedOf(record, problems.get(record.problem));
   const [first] = [...firstOf(readAttempts(dir)), ...firstOf(readSamples(dir))];
   if (first === undefined)
     throw new DataError(`${dir}: expected attempts, found none; the run was never sampled or measured`);
-  const setting = { task, settings: recipe.task };
-  const stage = await openGrading(rewards === null ? ownRewards(recipe) : [...rewards], [prompted(first)], setting);
+  const asked = rewards === null ? ownRewards(recipe) : [...rewards];
+  const comparing = openStoredSimilarity(asked, recipe, stored);
+  try {
+    const setting = { task, settings: recipe.task, similarity: comparing?.similarity };
+    const stage = await openGrading(asked, [prompted(first)], setting);
+    const sources = await writeRegraded(dir, out, prompted, stage);
+    return { run: dir, out, weights: stage.weights, sources, remarks };
+  } finally {
+    await comparing?.close();
+  }
+}
+
+/** Writes every attempt of a run, scored again, all of them or none. */
+async function writeRegraded(
+  dir: string,
+  out: string,
+  prompted: (record: AttemptRecord) => PromptedAttempt,
+  stage: StageGrading,
+): Promise<Regraded["sources"]> {
   const aside = asidePath(out);
   try {
     const file = openSync(aside, "w");
@@ -86,7 +106,7 @@ export async function regradeRun(
       closeSync(file);
     }
     renameSync(aside, out);
-    return { run: dir, out, weights: stage.weights, sources, remarks };
+    return sources;
   } catch (error) {
     discard(aside);
     throw explainWriteFailure(error, { path: out, bytes: 0 });

@@ -6,6 +6,7 @@ import type { Device } from "../engine/device.ts";
 import { openDevice } from "../engine/registry.ts";
 import { closePolicy, type Policy } from "../model/policy.ts";
 import type { EvaluationSummary, RunEvent } from "../records/events.ts";
+import type { Problem } from "../records/problem.ts";
 import { writeReport } from "../report/write.ts";
 import { createRun, openRun } from "../runs/create-run.ts";
 import { newestCheckpoint, readEvents, readRun, runExists, secondsSpent } from "../runs/run-reader.ts";
@@ -20,10 +21,12 @@ import type { ModelMoment } from "./model-store.ts";
 import { openTask } from "./open-task.ts";
 import { isReinforcement, type Recipe } from "./recipe.ts";
 import { remarksOnTraining } from "./remarks.ts";
+import { type OpenSimilarity, openSimilarity, referencesOf } from "./similarity.ts";
 import { type PlannedStage, planStages } from "./stage-plan.ts";
 import { type LibraryReward, openStageRewards } from "./stage-rewards.ts";
 import { runTrainingStage, type StageContext } from "./stage-runner.ts";
 import { checkStartModel } from "./start-model.ts";
+import type { Task } from "./task.ts";
 import { warningOfStart } from "./training-watch.ts";
 
 /** How a run goes, beside its recipe. */
@@ -87,30 +90,43 @@ async function runOn(device: Device, recipe: Recipe, options: RunOptions): Promi
   const model = store.plan();
   const { stages, task, remarks: leftOut } = planStages(recipe, opened.task, model);
   const remarks = [...opened.remarks, ...leftOut];
-  const memory = await checkMemory({ recipe, stages, task, model });
+  const hub = { onProgress: options.onDownload };
+  const memory = await checkMemory({ recipe, stages, task, model, hub });
   const at = { time: Date.now(), stage: stages[0].name, step: 0 };
   const estimated: RunEvent = { type: "note", ...at, message: memory };
   options.onEvent?.(estimated);
   let policy: Policy | null = null;
+  let similarity: OpenSimilarity | null = null;
   let writer: RunWriter | null = null;
   try {
+    if (resuming) {
+      writer = openRun(dir);
+      await checkStartModel(dir, from, writer.manifest.startModel ?? null, store);
+    }
+    const position = writer ? findPosition(writer.dir, recipe) : theBeginning;
+    const trained = await store.open(device, position.checkpoint);
+    policy = trained;
+    similarity = openSimilarity({
+      device,
+      base: () => store.freeze(trained, { kind: "start" }),
+      tokenizer: task.tokenizer,
+      references: () => referencesOf(recipe.task, trainingProblems(opened.task, recipe)),
+      hub,
+    });
     // Before there is a directory, too; and again for whoever goes on, as files may have changed.
     const rewards = await openStageRewards(recipe, stages, {
       task,
       settings: recipe.task,
       further: options.rewards,
+      similarity: similarity.similarity,
     });
-    if (resuming) {
-      writer = openRun(dir);
-      await checkStartModel(dir, from, writer.manifest.startModel ?? null, store);
-    } else {
-      policy = await store.open(device, null);
+    // Stages that compare no texts have its memory.
+    await similarity.close();
+    if (writer === null) {
       const start = { startModel: await store.identity(), startCommit: opened.commit, data: opened.data };
       writer = createRun({ root, name: recipe.name, recipe, version, seed: recipe.seed, ...start, overwrite });
     }
-    const position = findPosition(writer.dir, recipe);
-    policy ??= await store.open(device, position.checkpoint);
-    const work = { recipe, stages, task, rewards, store, policy, writer, remarks, estimated };
+    const work = { recipe, stages, task, rewards, similarity, store, policy, writer, remarks, estimated };
     const result = await runFrom(position, work, { ...options, resume: resuming });
     writer.close();
     return result;
@@ -121,6 +137,7 @@ async function runOn(device: Device, recipe: Recipe, options: RunOptions): Promi
     } catch {}
     throw error;
   } finally {
+    await similarity?.close();
     if (policy) closePolicy(policy);
   }
 }
@@ -133,7 +150,7 @@ async function runFrom(
     remarks,
     estimated,
     ...work
-  }: Pick<StageContext, "recipe" | "task" | "rewards" | "store" | "policy" | "writer"> & {
+  }: Pick<StageContext, "recipe" | "task" | "rewards" | "similarity" | "store" | "policy" | "writer"> & {
     stages: PlannedStage[];
     remarks: readonly string[];
     /** The note of the memory all this takes; it has been seen, but is not written yet. */
@@ -218,9 +235,15 @@ interface RunPosition {
   checkpoint: string | null;
 }
 
+const theBeginning: RunPosition = { index: 0, step: 0, checkpoint: null };
+
+/** Every problem that may be trained on, whatever stages draw of them. */
+const trainingProblems = (task: Task, { seed }: Recipe): Problem[] =>
+  task.prompts("reinforcement", undefined, seed).map(({ problem }) => problem);
+
 function findPosition(dir: string, recipe: Recipe): RunPosition {
   const checkpoint = newestCheckpoint(dir);
-  if (!checkpoint) return { index: 0, step: 0, checkpoint: null };
+  if (!checkpoint) return theBeginning;
   const { stage, step } = readStageProgress(checkpoint);
   const index = recipe.stages.findIndex(({ name }) => name === stage);
   if (index < 0)

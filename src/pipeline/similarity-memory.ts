@@ -8,8 +8,10 @@ import { policyRows } from "../model/policy-rows.ts";
 import { frozenFormatOf } from "../model/pretrained.ts";
 import { openPretrainedEncoder } from "../model/pretrained-encoder.ts";
 import { resolveModel } from "../model/resolve-model.ts";
+import type { SimilarityOptions } from "../reward/similarity-options.ts";
 import { countedPolicy, countedReference, type ModelPlan, purposes } from "../train/counted-policy.ts";
-import { encoderLayer, type SimilarityOptions } from "./similarity.ts";
+import { encoderLayer } from "./similarity.ts";
+import { policyLayers } from "./text-embedder.ts";
 import { CHUNK_PAIRS, DEFAULT_CACHE_BYTES } from "./text-similarity.ts";
 
 /**
@@ -24,7 +26,7 @@ export async function similarityBytes(
   setting: { model: ModelPlan; info: { threads: number; precision: "f32" | "bf16" | "f64" }; hub?: HubOptions },
 ): Promise<number> {
   const { held, width, longest } = await (options.encoder === "policy"
-    ? policyPass(setting)
+    ? policyPass(options, setting)
     : encoderPass(options, setting));
   const pairs = 2 * CHUNK_PAIRS * Math.min(longest, PASS_ROWS) * width * Float32Array.BYTES_PER_ELEMENT;
   return held + pairs + DEFAULT_CACHE_BYTES;
@@ -53,11 +55,15 @@ async function encoderPass(
   return { held: sum(Object.values(device.heldAtPeak)), width: config.width, longest };
 }
 
-async function policyPass({ model, info }: Parameters<typeof similarityBytes>[1]): Promise<CountedPass> {
+async function policyPass(
+  { layer }: SimilarityOptions,
+  { model, info }: Parameters<typeof similarityBytes>[1],
+): Promise<CountedPass> {
+  const layers = policyLayers(model.config, layer);
   const device = new CountingDevice(info);
   const reference = countedReference(device, countedPolicy(device, model));
   const { width, maxPositions: longest } = model.config;
-  await policyRows(reference, fullPass(longest));
+  await policyRows(reference, fullPass(longest), { layers });
   const { [purposes.reference]: copy = 0, [purposes.activations]: activations = 0 } = device.heldAtPeak;
   return { held: copy + activations, width, longest };
 }

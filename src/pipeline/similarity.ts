@@ -5,26 +5,18 @@ import { openDevice } from "../engine/registry.ts";
 import type { Policy } from "../model/policy.ts";
 import { resolveModel } from "../model/resolve-model.ts";
 import type { Tokenizer } from "../prompt/tokenizer.ts";
+import type { Problem } from "../records/problem.ts";
+import { goldReasonings } from "../reward/rewards/similarity.ts";
+import type { SimilarityOptions } from "../reward/similarity-options.ts";
+import type { Recipe } from "./recipe.ts";
 import { encoderEmbedder, policyEmbedder, type TextEmbedder } from "./text-embedder.ts";
 import { type TextPair, TextSimilarity } from "./text-similarity.ts";
-
-/** By what texts are embedded and how they are compared; see the reward `similarity`. */
-export interface SimilarityOptions {
-  /** A directory or hub id of an encoder; `policy`: the base of the run's own model. */
-  encoder: string;
-  /** Blocks to run; default as many as bert-score runs of that encoder, or all. */
-  layer?: number;
-  /** Whether tokens weigh the more the fewer references have them. */
-  idf: boolean;
-  /** F1 of texts without relation, which becomes 0; left out: scores as they are. */
-  baseline?: number;
-}
 
 /** What similarity is measured with. */
 export interface SimilaritySetting {
   /** The run's device. */
   device: Device;
-  /** The model as the run began, frozen; asked for once when texts are embedded by it, and closed here. */
+  /** The model as the run began, frozen; asked for when texts are embedded by it, and closed here. */
   base: () => Promise<Policy>;
   /** That model's. */
   tokenizer: Tokenizer;
@@ -42,7 +34,7 @@ export interface OpenSimilarity {
    * @throws CheckpointError when the encoder is missing or is none; ConfigError when it has fewer layers; DeviceError
    */
   similarity(pairs: readonly TextPair[], options: SimilarityOptions): Promise<number[]>;
-  /** Gives memory and threads back. */
+  /** Gives memory and threads back; what is asked for afterwards is opened again. */
   close(): Promise<void>;
 }
 
@@ -84,6 +76,10 @@ export function openSimilarity(setting: SimilaritySetting): OpenSimilarity {
     },
   };
 }
+
+/** What idf weights are counted over: the gold reasonings of a task's problems; expressions have none. */
+export const referencesOf = (settings: Recipe["task"], problems: readonly Problem[]): string[] =>
+  settings.kind === "words" ? goldReasonings(problems, settings.format) : [];
 
 /** A device like another whose products have f32 operands: that one, where its have. */
 function inF32(device: Device): Device {

@@ -23,6 +23,7 @@ import { keepsExperts, trainedRecord } from "./attempt-record.ts";
 import { explainDivergence, SavedCheckpoints } from "./divergence.ts";
 import type { ModelMoment, ModelStore } from "./model-store.ts";
 import { isReinforcement, type PpoStage, type Recipe, type RlStage, type TrainingStage } from "./recipe.ts";
+import type { OpenSimilarity } from "./similarity.ts";
 import type { Planned } from "./stage-plan.ts";
 import type { StageGrading } from "./stage-rewards.ts";
 import type { Task } from "./task.ts";
@@ -42,6 +43,8 @@ export interface StageContext {
   peakFlops: number | null;
   /** How the stages that reinforce grade, by name. */
   rewards: ReadonlyMap<string, StageGrading>;
+  /** What those of them compare texts by; a stage gives back what it opened of it. */
+  similarity: Pick<OpenSimilarity, "close">;
   /** Problems that choose the best checkpoint; when empty, what training itself shows chooses it. */
   validation: readonly Prompt[];
 }
@@ -155,6 +158,7 @@ export async function runTrainingStage(
     }
     throw error instanceof TrainingError ? explainDivergence(error, stage, whole + 1, saved) : error;
   } finally {
+    await context.similarity.close();
     silence.close();
     optimizer.close();
     if (critic) closeCritic(critic);

@@ -12,6 +12,8 @@ export interface StoredTask {
   task: Task;
   /** By id, with whatever graders need beside question and answer. */
   problems: ReadonlyMap<string, Problem>;
+  /** Those of them that were trained on, of problems in words. */
+  trained: readonly Problem[];
   /** What is not as it was in training. */
   remarks: string[];
 }
@@ -28,11 +30,11 @@ export async function storedTask(recipe: Recipe): Promise<StoredTask> {
       ...stages.flatMap((stage) => ("rewards" in stage ? task.prompts("reinforcement", stage.problems, seed) : [])),
       ...task.prompts("test", evaluation.problems ?? { atMost: 1000 }, evaluation.seed),
     ];
-    return { task, problems: byId(asked.map(({ problem }) => problem)), remarks: [] };
+    return { task, problems: byId(asked.map(({ problem }) => problem)), trained: [], remarks: [] };
   }
   const [found, remarks] = await readAgain(() => readWordProblems(settings, { seed, validation: validation.problems }));
   const all = byId([...found.train, ...found.validation, ...found.test]);
-  return { task: wordTask(settings, withoutTokenizer, found), problems: all, remarks };
+  return { task: wordTask(settings, withoutTokenizer, found), problems: all, trained: found.train, remarks };
 }
 
 async function readAgain(read: () => Promise<WordProblems>): Promise<[WordProblems, string[]]> {

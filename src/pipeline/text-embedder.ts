@@ -2,6 +2,7 @@ import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { ConfigError } from "../base/errors.ts";
 import type { Device } from "../engine/device.ts";
+import type { DecoderConfig } from "../model/config.ts";
 import { mostTokens } from "../model/encoder-config.ts";
 import { closePolicy, type Policy } from "../model/policy.ts";
 import { policyRows } from "../model/policy-rows.ts";
@@ -84,14 +85,19 @@ export function policyEmbedder(
   tokenizer: Tokenizer & { readonly bosId?: number | null },
   { layer }: { layer?: number } = {},
 ): TextEmbedder {
-  const { layers, maxPositions } = policy.config;
-  if (layer !== undefined && layer > layers)
-    throw new ConfigError(`layer: expected a whole number from 0 to ${layers}, the blocks of the policy, got ${layer}`);
+  const { maxPositions } = policy.config;
+  const layers = policyLayers(policy.config, layer);
   const first = tokenizer.bosId ?? tokenizer.eosId;
   return {
     tokenize: (text) => [first, ...tokenizer.encode(text.trim()).slice(0, maxPositions - 1)],
     framing: new Set([first]),
-    hiddenRows: (texts) => policyRows(policy, texts, { layers: layer }),
+    hiddenRows: (texts) => policyRows(policy, texts, { layers }),
     close: () => closePolicy(policy),
   };
+}
+
+/** Blocks of a policy that are run. @param layer default all @throws ConfigError when there are fewer */
+export function policyLayers({ layers }: Pick<DecoderConfig, "layers">, layer = layers): number {
+  if (layer <= layers) return layer;
+  throw new ConfigError(`layer: expected a whole number from 0 to ${layers}, the blocks of the policy, got ${layer}`);
 }

@@ -1,5 +1,6 @@
 import { ConfigError, RewardError } from "../../base/errors.ts";
 import type { AnswerFormatName } from "../../prompt/answer-format.ts";
+import type { Problem } from "../../records/problem.ts";
 import type { BatchReward } from "../reward.ts";
 import { type RewardContext, rewardKind } from "../reward-kind.ts";
 import { type SimilarityOptions, similarityOptions } from "../similarity-options.ts";
@@ -21,6 +22,10 @@ export function reasoningOf(text: string, format: AnswerFormatName): string {
   const places = ends.map((end) => rest.indexOf(end)).filter((place) => place >= 0);
   return rest.slice(0, Math.min(...places, rest.length)).trim();
 }
+
+/** The gold reasonings of those problems that have one. */
+export const goldReasonings = (problems: readonly Problem[], format: AnswerFormatName): string[] =>
+  problems.map(({ solution = "" }) => reasoningOf(solution, format)).filter((text) => text !== "");
 
 /**
  * The part `similarity`: how alike an attempt's reasoning and the gold one are, by BERTScore's F1 (arXiv:1904.09675). Null
