@@ -74,7 +74,8 @@ describe("planRecipe", () => {
       "sft (pretrain): 5 steps of 16 worked solutions of 40; micro-batches of up to 8,192 rows; measured on 10 problems",
       "grpo (rl): 3 steps of 16 problems × 8 attempts of up to 32 tokens, from 40 problems; micro-batches of up to 8,192 rows; measured on 10 problems",
     ]);
-    expect(said[2]).toMatch(/^all [\d,]+ weights are trained$/);
+    expect(said[2]).toBe("grpo: reward = 1 · correct");
+    expect(said[3]).toMatch(/^all [\d,]+ weights are trained$/);
     expect(said.at(-1)).toMatch(/^memory, estimated: /);
     const tight = defineRecipe({ ...planned().recipe, device: { memoryLimitGb: 0.1 } });
     await expect(planRecipe(tight, () => {})).rejects.toThrow(/grpo would take about .* there are 100 MB/);
