@@ -20,12 +20,26 @@ beforeAll(() => writeOwnProblems(data, "gsm8k"));
 
 /** What of a recipe is more than the data set of this test has. */
 const fewer: Record<string, string[]> = { "granite-moe-gsm8k.yaml": ["stages.sft.workedSolutions=4"] };
+/** What of it is more than a model of two layers has. */
+const lower: Record<string, string[]> = {
+  "granite-moe-gsm8k.yaml": ["stages.grpo.rewards=[{use: weighted, options: {layer: 1}}]"],
+};
 
 const recipes = [
-  { file: "smollm2-gsm8k.yaml", model: "HuggingFaceTB/SmolLM2-135M-Instruct", trained: "4,884,480" },
+  {
+    file: "smollm2-gsm8k.yaml",
+    model: "HuggingFaceTB/SmolLM2-135M-Instruct",
+    trained: "4,884,480",
+    sum: "1 · correct + 0.1 · format",
+  },
   // Queries and outputs 16 · (1024 + 1024), keys and values 16 · (1024 + 512), in 24 layers.
-  { file: "granite-moe-gsm8k.yaml", model: "ibm-granite/granite-3.0-1b-a400m-instruct", trained: "2,752,512" },
-] satisfies { file: string; model: PublishedModel; trained: string }[];
+  {
+    file: "granite-moe-gsm8k.yaml",
+    model: "ibm-granite/granite-3.0-1b-a400m-instruct",
+    trained: "2,752,512",
+    sum: "0.7 · correct + 0.15 · format + 0.15 · similarity",
+  },
+] satisfies { file: string; model: PublishedModel; trained: string; sum: string }[];
 
 function open(file: string, from: string, settings: readonly string[] = []) {
   const text = readFileSync(join(import.meta.dirname, "..", "..", "recipes", file), "utf8");
@@ -38,7 +52,7 @@ function open(file: string, from: string, settings: readonly string[] = []) {
   ]);
 }
 
-describe.each(recipes)("$file", ({ file, model, trained }) => {
+describe.each(recipes)("$file", ({ file, model, trained, sum }) => {
   it("names the model and the data set on the hub", () => {
     const text = readFileSync(join(import.meta.dirname, "..", "..", "recipes", file), "utf8");
     const recipe = parseRecipe(text, file);
@@ -55,7 +69,7 @@ describe.each(recipes)("$file", ({ file, model, trained }) => {
     expect(base).toBe("base: measured on 2 problems");
     expect(sft).toMatch(/^sft: 1 steps of \d+ worked solutions of 4; micro-batches of up to [\d,]+ rows/);
     expect(grpo).toMatch(/^grpo \(rl\): \d+ steps of \d problems × 8 attempts of up to \d+ tokens, from 4 problems/);
-    expect(reward).toMatch(/^grpo: reward = 1 · correct \+ 0\.\d · format/);
+    expect(reward).toBe(`grpo: reward = ${sum}`);
     expect(lora).toContain(`trains ${trained} numbers`);
     expect(lora).not.toContain("router");
     expect(said.at(-1)).toMatch(/^memory, estimated: base .* [GM]B, sft .* GB, grpo .* GB; there are 16\.0 GB/);
@@ -78,7 +92,7 @@ describe.each(recipes)("$file", ({ file, model, trained }) => {
 
   it("runs from end to end on a small model of the same kind, and shows how experts are used", async () => {
     const events: RunEvent[] = [];
-    const recipe = open(file, dir, settings);
+    const recipe = open(file, dir, [...settings, ...(lower[file] ?? [])]);
     const { run, stages, status } = await runRecipe(recipe, { root, onEvent: (event) => void events.push(event) });
     expect(status).toBe("finished");
     expect(stages.map(({ name, n }) => [name, n])).toEqual([
@@ -89,7 +103,11 @@ describe.each(recipes)("$file", ({ file, model, trained }) => {
     const steps = events.flatMap((event) => (event.type === "metrics" ? [event] : []));
     expect(steps.filter(({ stage }) => stage === "sft").map(({ values }) => values.loss > 0)).toEqual([true, true]);
     expect(steps.filter(({ stage }) => stage === "grpo")).toHaveLength(2);
-    expect([...readAttempts(run)]).toHaveLength(2 * 2 * 3);
+    const attempts = [...readAttempts(run)];
+    expect(attempts).toHaveLength(2 * 2 * 3);
+    const similar = attempts.map(({ parts }) => parts.similarity);
+    if (file.startsWith("granite")) expect(similar.every((value) => Number.isFinite(value))).toBe(true);
+    else expect(similar.every((value) => value === undefined)).toBe(true);
     expect(events.some(({ type }) => type === "experts")).toBe(file.startsWith("granite"));
     // A model of random weights ends nothing: the probe says so before the first step.
     const warning = events.find((event) => event.type === "warning" && event.stage === "grpo" && event.step === 0);
@@ -102,7 +120,13 @@ describe.each(recipes)("$file", ({ file, model, trained }) => {
     const dieAt = (stage: string, step: number) => (event: RunEvent) => {
       if (event.type === "metrics" && event.stage === stage && event.step === step) throw new Error("died");
     };
-    const recipe = open(file, dir, [...settings, "name=dying", "stages.sft.epochs=2", "checkpoints.every=1"]);
+    const recipe = open(file, dir, [
+      ...settings,
+      ...(lower[file] ?? []),
+      "name=dying",
+      "stages.sft.epochs=2",
+      "checkpoints.every=1",
+    ]);
     await expect(runRecipe(recipe, { root, onEvent: dieAt("sft", 3) })).rejects.toThrow("died");
     await expect(runRecipe(recipe, { root, resume: true, onEvent: dieAt("grpo", 2) })).rejects.toThrow("died");
     const { run } = await runRecipe(recipe, { root, resume: true });
