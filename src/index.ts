@@ -4,8 +4,11 @@
  */
 
 // Rewards, advantages, losses: pure functions of plain arrays.
+export { batchAdvantages } from "./advantage/batch-baseline.ts";
+export { clampAdvantages } from "./advantage/clamp.ts";
 export { type GaeOptions, gae, type TokenAdvantages, type ValuedAttempt } from "./advantage/gae.ts";
 export { type AdvantageScale, groupAdvantages, hasSpread } from "./advantage/group.ts";
+export { leaveOneOutAdvantages } from "./advantage/leave-one-out.ts";
 // What went wrong, as classes.
 export {
   CheckpointError,
@@ -35,8 +38,12 @@ export { type SelfTest, testKernels } from "./engine/self-test.ts";
 export { type EvaluatedAttempt, type EvaluateOptions, type Evaluation, evaluate } from "./eval/evaluate.ts";
 export { majorityShare, type Vote } from "./eval/majority.ts";
 export { passAtK } from "./eval/pass-at-k.ts";
+export { type CispoOptions, cispoLoss } from "./loss/cispo.ts";
 export { type GrpoOptions, grpoLoss } from "./loss/grpo.ts";
+export { gspoLoss } from "./loss/gspo.ts";
 export { type CriticBatch, type CriticLossResult, type PpoOptions, ppoLoss } from "./loss/ppo.ts";
+export { type ReinforceOptions, reinforceLoss } from "./loss/reinforce.ts";
+export { type RlooOptions, rlooLoss } from "./loss/rloo.ts";
 export { supervisedLoss } from "./loss/supervised.ts";
 export type { Loss, LossNormalizer, LossResult, TokenBatch } from "./loss/token-batch.ts";
 // The model.
@@ -85,7 +92,9 @@ export type { Attempt, PromptedAttempt, RewardParts, ScoredGroup, StopReason } f
 export type { EvaluationDetails, Outcome } from "./records/evaluation.ts";
 export type { AttemptRecord, EvaluationSummary, ExpertUse, RunEvent, StageKind } from "./records/events.ts";
 export type { Demonstration, Problem, Prompt } from "./records/problem.ts";
+export { judgeAnswer, type Verdict } from "./reward/answers/judge-answer.ts";
 export { arithmeticReward, extractAnswer } from "./reward/arithmetic.ts";
+export { type BertScore, bertScore, type EmbeddedText } from "./reward/bert-score.ts";
 export { type GradingPool, type GradingPoolOptions, openGradingPool } from "./reward/grading-pool.ts";
 export { type Reward, type RewardOptions, weighReward } from "./reward/reward.ts";
 export { type Grade, type GradingOptions, type GradingRule, gradeAnswer, gradeResponse } from "./reward/rules.ts";
