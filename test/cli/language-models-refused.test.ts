@@ -106,7 +106,7 @@ describe("bad input is named in one line", () => {
       1,
       /nowhere\.jsonl: cannot be read \(ENOENT\)/,
     );
-    await refuses(["eval", "--model", "tiny"], 2, /no problems of its own: give --recipe FILE/);
+    await refuses(["eval", "--model", "tiny"], 2, /no problems of its own: give --task, or --recipe FILE/);
     await refuses(["eval", "--model", "tiny", "--recipe", "recipes/quickstart.yaml"], 1, /recipes\/quickstart\.yaml/);
     await refuses(["eval", "--model", "org/name"], 2, /org\/name: no such directory here/);
     await refuses(["eval", "--model", "runs/words", "--set", "seed=1"], 2, /--set changes a recipe/);
