@@ -89,7 +89,7 @@ export function entropyCollapse(): Symptom {
     if (before < 0.01 || now > 0.1 * before || share > nearlyAllRight) return null;
     return (
       `entropy has collapsed, from ${short(before)} to ${short(now)} nats a token, while ${percent(share)} is right: the policy ` +
-      "hardly tries anything else; lower learningRate, raise clipHigh, entropyBonus, beta or temperature"
+      "hardly tries anything else; lower learningRate, raise entropyBonus, beta or temperature"
     );
   };
 }
