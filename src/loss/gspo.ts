@@ -1,3 +1,4 @@
+import { attemptRatios } from "./attempt-ratio.ts";
 import { ClipCounts, clippedTerm } from "./clipped-ratio.ts";
 import type { GrpoOptions } from "./grpo.ts";
 import { emptyTerms, factorAt, policyLoss } from "./policy-loss.ts";
@@ -16,24 +17,13 @@ import type { LossNormalizer, LossResult, TokenBatch } from "./token-batch.ts";
  * @see arXiv:2507.18071 eq. 5-7, 10
  */
 export function gspoLoss(batch: TokenBatch, options: GrpoOptions, whole: LossNormalizer): LossResult {
-  const { logps, oldLogps, advantages, starts } = batch;
   const terms = emptyTerms(batch);
   const counts = new ClipCounts();
-  for (let attempt = 0; attempt + 1 < starts.length; attempt++) {
-    const begin = starts[attempt];
-    const end = starts[attempt + 1];
-    const length = end - begin;
-    if (length === 0) continue;
-    let logRatio = 0;
-    let factors = 0;
-    for (let i = begin; i < end; i++) {
-      logRatio += logps[i] - oldLogps[i];
-      factors += factorAt(batch, i);
-    }
-    const term = clippedTerm(Math.exp(logRatio / length), advantages[begin], options);
+  for (const { begin, end, length, logRatio, factor } of attemptRatios(batch)) {
+    const term = clippedTerm(Math.exp(logRatio / length), batch.advantages[begin], options);
     for (let i = begin; i < end; i++) terms.values[i] = factorAt(batch, i) * term.value;
     // Every log-probability moves the terms of all tokens, by 1/L each.
-    terms.derivatives.fill((factors / length) * term.derivative, begin, end);
+    terms.derivatives.fill(factor * term.derivative, begin, end);
     counts.add(term, length);
   }
   terms.sums = counts.sums(options);

@@ -1,5 +1,6 @@
+import { attemptRatios } from "./attempt-ratio.ts";
 import { ClipCounts, type ClipOptions, clippedTerm } from "./clipped-ratio.ts";
-import { emptyTerms, factorAt, policyLoss, type RegularizerOptions } from "./policy-loss.ts";
+import { emptyTerms, policyLoss, type RegularizerOptions } from "./policy-loss.ts";
 import type { LossNormalizer, LossResult, TokenBatch } from "./token-batch.ts";
 
 /** What RLOO is told. */
@@ -18,22 +19,10 @@ export type RlooOptions = ClipOptions & RegularizerOptions;
  * @see arXiv:2402.14740 §2.2-3.1; TRL's RLOOTrainer
  */
 export function rlooLoss(batch: TokenBatch, options: RlooOptions, whole: LossNormalizer): LossResult {
-  const { logps, oldLogps, advantages, starts } = batch;
   const terms = emptyTerms(batch);
   const counts = new ClipCounts();
-  for (let attempt = 0; attempt + 1 < starts.length; attempt++) {
-    const begin = starts[attempt];
-    const end = starts[attempt + 1];
-    const length = end - begin;
-    if (length === 0) continue;
-    let logRatio = 0;
-    let factors = 0;
-    for (let i = begin; i < end; i++) {
-      logRatio += logps[i] - oldLogps[i];
-      factors += factorAt(batch, i);
-    }
-    const term = clippedTerm(Math.exp(logRatio), advantages[begin], options);
-    const factor = factors / length;
+  for (const { begin, end, length, logRatio, factor } of attemptRatios(batch)) {
+    const term = clippedTerm(Math.exp(logRatio), batch.advantages[begin], options);
     terms.values.fill((factor * term.value) / length, begin, end);
     terms.derivatives.fill(factor * term.derivative, begin, end);
     counts.add(term, length);
