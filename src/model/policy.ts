@@ -1,3 +1,4 @@
+import { orClosed } from "../base/or-closed.ts";
 import { Rng } from "../base/rng.ts";
 import type { Device } from "../engine/device.ts";
 import { gatherRows } from "../engine/ops/rows.ts";
@@ -109,16 +110,6 @@ export function closePolicy(policy: Policy): void {
   for (const one of policy.owned) one.close();
   policy.stepScope.close();
   policy.pieceScope.close();
-}
-
-/** What `make` makes with `one`, which is closed where that fails. */
-function orClosed<T>(one: { close(): void }, make: () => T): T {
-  try {
-    return make();
-  } catch (error) {
-    one.close();
-    throw error;
-  }
 }
 
 const freshScopes = (device: Device) => ({ stepScope: new Scope(device), pieceScope: new Scope(device) });

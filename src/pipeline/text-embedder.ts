@@ -1,6 +1,7 @@
 import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { ConfigError } from "../base/errors.ts";
+import { orClosed } from "../base/or-closed.ts";
 import type { Device } from "../engine/device.ts";
 import type { DecoderConfig } from "../model/config.ts";
 import { mostTokens } from "../model/encoder-config.ts";
@@ -54,16 +55,6 @@ export function encoderEmbedder(
     hiddenRows: (texts) => encoder.hiddenRows(texts),
     close: () => encoder.close(),
   };
-}
-
-/** What `make` makes beside `one`, which is closed where that fails. */
-function orClosed<T>(one: { close(): void }, make: () => T): T {
-  try {
-    return make();
-  } catch (error) {
-    one.close();
-    throw error;
-  }
 }
 
 /** Where transformers cuts texts, besides the model's positions. */
