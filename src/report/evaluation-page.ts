@@ -3,9 +3,8 @@ import type { AttemptRecord, EvaluationSummary } from "../records/events.ts";
 import { isProse, said } from "./attempts.ts";
 import { outcomeWords } from "./evaluation-text.ts";
 import { formatCount, formatDuration, formatInterval, formatPercent, formatValue } from "./format.ts";
-import { html, Markup } from "./html.ts";
-import { script } from "./script.ts";
-import { style } from "./style.ts";
+import { html, type Markup } from "./html.ts";
+import { htmlPage } from "./html-page.ts";
 
 /** What the page of one evaluation is made of. */
 export interface EvaluationPageInput {
@@ -143,27 +142,13 @@ export function renderEvaluation({ title, version, facts, summary, records }: Ev
   const { accuracy, ci95, n, seconds, breakdown = [] } = summary;
   const shownOutcomes = outcomeWords.filter(([outcome]) => counted.some((record) => outcomeOf(record) === outcome));
   const allFacts = { ...facts, problems: formatCount(n), time: formatDuration(seconds) };
-  return html`<!doctype html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width,initial-scale=1">
-<meta http-equiv="Content-Security-Policy" content="default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'; img-src data:">
-<link rel="icon" href="data:,">
-<title>${title} · evaluation · reckon</title>
-<style>${new Markup(style + ownStyle)}</style>
-</head>
-<body>
-<main>
+  const body = html`<main>
 <header><p class="kicker">Evaluation</p><h1>${title}</h1><p class="finding">${formatCount(Math.round(accuracy * n))} of ${formatCount(n)} problems answered right: ${formatPercent(accuracy)}, 95 % interval ${formatInterval(ci95)} (Wilson).</p><dl class="facts">${Object.entries(allFacts).map(([name, value]) => html`<div><dt>${name}</dt><dd>${value}</dd></div>`)}</dl></header>
 <section id="results"><h2>Results</h2><div class="results"><div class="scroll">${measures(summary)}</div>${outcomeBar(counted)}</div></section>
 ${kindsSection(breakdown)}
 <section id="responses"><h2>Every response</h2><p class="filter" hidden><button type="button" data-show="all" aria-pressed="true">all ${formatCount(n)}</button>${shownOutcomes.map(([outcome, words]) => html`<button type="button" data-show="${outcome}" aria-pressed="false">${words}</button>`)}</p>
 <div class="responses">${problems.map(({ record, samples }) => response(record, samples))}</div></section>
 <footer>Written by reckon ${version}. One file, no network: keep it, send it, print it.</footer>
-</main>
-<script>${new Markup(script)}</script>
-</body>
-</html>
-`.text;
+</main>`;
+  return htmlPage({ title: `${title} · evaluation`, body, ownStyle });
 }

@@ -4,11 +4,10 @@ import { attemptSection } from "./attempts.ts";
 import { stageCurves } from "./curves.ts";
 import { expertCharts } from "./expert-chart.ts";
 import { formatChance, formatCount, formatDuration, formatInterval, formatPercent } from "./format.ts";
-import { html, Markup } from "./html.ts";
-import { script } from "./script.ts";
+import { html, type Markup } from "./html.ts";
+import { htmlPage } from "./html-page.ts";
 import { finding, stageChart } from "./stage-chart.ts";
 import { stageDetails } from "./stage-details.ts";
-import { style } from "./style.ts";
 import { type RunSummary, type StageResult, type StageSummary, stageResults, summarizeRun } from "./summary.ts";
 
 /** Everything a report is made of. */
@@ -144,20 +143,5 @@ ${noteSection(summary.notes)}
 ${recipeSection(input.recipe)}
 <footer>Written by reckon ${summary.version ?? input.version}. One file, no network: keep it, send it, print it.</footer>
 </main>`;
-  return html`<!doctype html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width,initial-scale=1">
-<meta http-equiv="Content-Security-Policy" content="default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'; img-src data:">
-<link rel="icon" href="data:,">
-<title>${input.name} · reckon</title>
-<style>${new Markup(style)}</style>
-</head>
-<body>
-${body}
-<script>${new Markup(script)}</script>
-</body>
-</html>
-`.text;
+  return htmlPage({ title: input.name, body });
 }
