@@ -1,9 +1,6 @@
 import type { RewardParts, StopReason } from "../records/attempt.ts";
 import type { Outcome } from "../records/evaluation.ts";
 
-/** Every outcome, in the order in which they are shown. */
-export const OUTCOMES: readonly Outcome[] = ["correct", "wrong", "format", "truncated", "ungradable"];
-
 /**
  * What became of an attempt, the first that holds of: `ungradable`, no verdict (`correct` is null); `correct`; `truncated`,
  * cut at the length limit; `format`, not in the expected form; `wrong`, well formed with another answer.

@@ -10,7 +10,7 @@ import { packExperts } from "../runs/expert-record.ts";
  * @param at the stage and how many of its steps were done
  * @param worth reward, and the advantage the loss weighed it by; null in evaluations
  */
-export function attemptRecord(
+function attemptRecord(
   at: { stage: string; step: number },
   { prompt, attempt, parts, answer }: EvaluatedAttempt,
   worth: { reward: number; advantage: number | null },

@@ -40,9 +40,8 @@ export class EasiestFirst {
   private sort(epoch: number): void {
     if (epoch === this.epoch) return;
     this.epoch = epoch;
-    const reached = Math.min(this.length, this.places - epoch * this.length);
-    const first = epoch * this.length;
-    const prompts = Array.from({ length: reached }, (_, i) => this.shuffled.at(first + i, 1)[0]);
+    const reached = Math.max(0, this.places - epoch * this.length);
+    const prompts = this.shuffled.at(epoch, this.length).slice(0, reached);
     this.order = prompts.sort((a, b) => levelOf(a) - levelOf(b) || a.tokens.length - b.tokens.length);
   }
 }

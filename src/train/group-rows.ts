@@ -1,6 +1,8 @@
-import { type PackedSequence, packSequences } from "../model/packed-batch.ts";
+import { type PackedSequence, packedRows, packSequences } from "../model/packed-batch.ts";
 import { type Policy, scoreBatch } from "../model/policy.ts";
 import type { ScoredGroup } from "../records/attempt.ts";
+import { forwardFlops } from "./flops.ts";
+import { fillMicroBatches } from "./micro-batches.ts";
 
 /** A group as the trainer packs it: its prompt once, then its attempts. */
 export const packedGroup = ({ prompt, attempts }: Pick<ScoredGroup, "prompt" | "attempts">): PackedSequence => ({
@@ -32,4 +34,30 @@ export async function referenceLogps(
     filled += logps.length;
   }
   return found;
+}
+
+/**
+ * The same for whole groups, cut into attempts.
+ *
+ * @param options microBatchTokens: rows of one pass, at most; the sampling temperature is also the reference's
+ * @returns with the tokens there are, and the FLOPs of the passes
+ */
+export async function referenceOfGroups(
+  reference: Policy,
+  groups: readonly Pick<ScoredGroup, "prompt" | "attempts">[],
+  { microBatchTokens, sampling }: { microBatchTokens: number; sampling: { temperature: number } },
+): Promise<{ refLogps_PG: Float64Array[][]; tokens: number; flops: number }> {
+  const sequences = groups.map(packedGroup);
+  const ranges = fillMicroBatches(sequences, microBatchTokens);
+  const found = await referenceLogps(reference, { sequences, ranges }, sampling);
+  let end = 0;
+  const refLogps_PG = groups.map(({ attempts }) =>
+    attempts.map(({ tokens }) => {
+      const begin = end;
+      end += tokens.length;
+      return found.subarray(begin, end);
+    }),
+  );
+  const rows = sequences.reduce((sum, sequence) => sum + packedRows(sequence), 0);
+  return { refLogps_PG, tokens: end, flops: forwardFlops(reference.config, { rows, entries: end }) };
 }

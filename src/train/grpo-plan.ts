@@ -8,6 +8,7 @@ import { countTokens, packedGroup } from "./group-rows.ts";
 import type { CompleteGrpoOptions } from "./grpo-options.ts";
 import { type LiveGroup, liveGroups } from "./live-groups.ts";
 import { fillMicroBatches } from "./micro-batches.ts";
+import { joined } from "./token-arrays.ts";
 
 /** The live groups of a step, laid out for its updates. */
 export interface UpdatePlan {
@@ -135,14 +136,4 @@ export function correctForSampler(
   if (factors) for (let i = 0; i < ratios.length; i++) factors[i] *= ratios[i];
   oldLogps.set(logps);
   return ratios;
-}
-
-function joined(parts: readonly ArrayLike<number>[]): Float64Array {
-  const all = new Float64Array(parts.reduce((sum, { length }) => sum + length, 0));
-  let filled = 0;
-  for (const part of parts) {
-    all.set(part, filled);
-    filled += part.length;
-  }
-  return all;
 }

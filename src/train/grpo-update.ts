@@ -15,6 +15,7 @@ import type { CompleteGrpoOptions } from "./grpo-options.ts";
 import { correctForSampler, plannedBatch, planUpdates, type UpdatePlan } from "./grpo-plan.ts";
 import type { GrpoRun } from "./grpo-run.ts";
 import { trainingTape } from "./memory.ts";
+import { largestGap } from "./token-arrays.ts";
 
 /** What the updates on one rollout came to; of a rollout without live groups, nothing: zeros and nulls. */
 export interface UpdateReport {
@@ -136,13 +137,6 @@ async function accumulate(
     report.flops += forwardFlops(policy.config, { rows: pass.rows, entries: logps.length }) * passes;
     firstRow += pass.rows;
   }
-}
-
-/** Largest |a − b|; not a number where either has one that is not. */
-function largestGap(a: ArrayLike<number>, b: ArrayLike<number>): number {
-  let largest = 0;
-  for (let i = 0; i < a.length; i++) largest = Math.max(largest, Math.abs(a[i] - b[i]));
-  return largest;
 }
 
 function adoptPass(policy: Policy, rollout: Rollout, plan: UpdatePlan, options: CompleteGrpoOptions): OpenPass {

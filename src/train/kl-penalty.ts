@@ -1,14 +1,11 @@
 import { CheckpointError } from "../base/errors.ts";
 import { adaptKlCoefficient } from "../loss/kl-control.ts";
 import { attemptKl, type KlEstimator } from "../loss/kl-estimators.ts";
-import { packedRows } from "../model/packed-batch.ts";
 import type { Policy } from "../model/policy.ts";
 import type { ScoredGroup } from "../records/attempt.ts";
-import { forwardFlops } from "./flops.ts";
-import { countTokens, packedGroup, referenceLogps } from "./group-rows.ts";
+import { referenceOfGroups } from "./group-rows.ts";
 import type { CompleteGrpoOptions } from "./grpo-options.ts";
 import type { GrpoMemory, GrpoRun } from "./grpo-run.ts";
-import { fillMicroBatches } from "./micro-batches.ts";
 
 /** How far attempts are from the reference. */
 export interface GroupKl {
@@ -33,26 +30,13 @@ export interface KlPenalty {
 export async function groupKl(
   reference: Policy,
   groups: readonly Pick<ScoredGroup, "prompt" | "attempts">[],
-  {
-    estimator,
-    microBatchTokens,
-    sampling,
-  }: { estimator: KlEstimator; microBatchTokens: number; sampling: { temperature: number } },
+  { estimator, ...options }: { estimator: KlEstimator; microBatchTokens: number; sampling: { temperature: number } },
 ): Promise<GroupKl> {
-  const sequences = groups.map(packedGroup);
-  const ranges = fillMicroBatches(sequences, microBatchTokens);
-  const found = await referenceLogps(reference, { sequences, ranges }, sampling);
-  const tokens = groups.reduce((sum, group) => sum + countTokens(group), 0);
-  const rows = sequences.reduce((sum, sequence) => sum + packedRows(sequence), 0);
-  let end = 0;
-  const kl_PG = groups.map(({ attempts }) =>
-    attempts.map(({ logps }) => {
-      const begin = end;
-      end += logps.length;
-      return attemptKl(estimator, logps, found.subarray(begin, end));
-    }),
+  const { refLogps_PG, tokens, flops } = await referenceOfGroups(reference, groups, options);
+  const kl_PG = groups.map(({ attempts }, p) =>
+    attempts.map(({ logps }, g) => attemptKl(estimator, logps, refLogps_PG[p][g])),
   );
-  return { kl_PG, tokens, flops: forwardFlops(reference.config, { rows, entries: tokens }) };
+  return { kl_PG, tokens, flops };
 }
 
 /** What a step takes off its rewards; null where KL is in the loss, or there is no reference. */

@@ -5,8 +5,7 @@ import { whiten } from "../advantage/whiten.ts";
 import { packedRows } from "../model/packed-batch.ts";
 import type { ScoredGroup } from "../records/attempt.ts";
 import { forwardFlops } from "./flops.ts";
-import { packedGroup, referenceLogps } from "./group-rows.ts";
-import { fillMicroBatches } from "./micro-batches.ts";
+import { packedGroup, referenceOfGroups } from "./group-rows.ts";
 import type { CompletePpoOptions } from "./ppo-options.ts";
 import type { PpoRun } from "./ppo-run.ts";
 import { type ValuedTokens, valueAttempts } from "./ppo-values.ts";
@@ -49,30 +48,12 @@ export async function gatherExperience(
   groups: readonly ScoredGroup[],
   options: CompletePpoOptions,
 ): Promise<Experience & { flops: number }> {
-  const sequences = groups.map(packedGroup);
-  const rows = sequences.reduce((sum, sequence) => sum + packedRows(sequence), 0);
+  const rows = groups.reduce((sum, group) => sum + packedRows(packedGroup(group)), 0);
   const valued_PG = await valueAttempts(policy, critic.head, groups, options);
-  let flops = forwardFlops(policy.config, { rows, entries: 0 });
-  let refLogps_PG: Float64Array[][] | null = null;
-  if (reference) {
-    const ranges = fillMicroBatches(sequences, options.microBatchTokens);
-    const refLogps = await referenceLogps(reference, { sequences, ranges }, options.sampling);
-    refLogps_PG = splitByAttempt(groups, refLogps);
-    flops += forwardFlops(policy.config, { rows, entries: refLogps.length });
-  }
-  return { ...weighExperience(groups, { valued_PG, refLogps_PG }, options), flops };
-}
-
-/** Cuts what there is for every token of a rollout into attempts. */
-function splitByAttempt(groups: readonly ScoredGroup[], perToken: Float64Array): Float64Array[][] {
-  let begin = 0;
-  return groups.map(({ attempts }) =>
-    attempts.map(({ tokens }) => {
-      const own = perToken.subarray(begin, begin + tokens.length);
-      begin += tokens.length;
-      return own;
-    }),
-  );
+  const looked = reference ? await referenceOfGroups(reference, groups, options) : null;
+  const seen = { valued_PG, refLogps_PG: looked?.refLogps_PG ?? null };
+  const flops = forwardFlops(policy.config, { rows, entries: 0 }) + (looked?.flops ?? 0);
+  return { ...weighExperience(groups, seen, options), flops };
 }
 
 /**

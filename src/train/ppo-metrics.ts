@@ -1,4 +1,5 @@
 import { mean, sampleDeviation } from "../base/statistics.ts";
+import { attemptKl } from "../loss/kl-estimators.ts";
 import { grpoMetrics, type StepOutcome } from "./grpo-metrics.ts";
 import type { Experience } from "./ppo-experience.ts";
 import type { PpoUpdateReport } from "./ppo-update.ts";
@@ -36,7 +37,7 @@ export function ppoMetrics(outcome: PpoOutcome): Record<string, number> {
   };
   const drift = experience.attempts_PG
     .flat()
-    .flatMap(({ oldLogps, refLogps }) => (refLogps ? [difference(oldLogps, refLogps)] : []));
+    .flatMap(({ oldLogps, refLogps }) => (refLogps ? [attemptKl("k1", oldLogps, refLogps)] : []));
   if (drift.length > 0) metrics["objective/kl"] = mean(drift);
   if (groups.every(({ attempts }) => attempts.length === 1))
     for (const name of ["reward_std", "frac_reward_zero_std"]) delete metrics[name];
@@ -47,11 +48,4 @@ export function ppoMetrics(outcome: PpoOutcome): Record<string, number> {
 export function explainedVariance(values: readonly number[], returns: readonly number[]): number {
   const spread = sampleDeviation(returns) ** 2;
   return spread === 0 ? 0 : 1 - sampleDeviation(returns.map((value, i) => value - values[i])) ** 2 / spread;
-}
-
-/** Σ a − b. */
-function difference(a: ArrayLike<number>, b: ArrayLike<number>): number {
-  let sum = 0;
-  for (let i = 0; i < a.length; i++) sum += a[i] - b[i];
-  return sum;
 }

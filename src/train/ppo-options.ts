@@ -1,7 +1,7 @@
 import type { GaeOptions } from "../advantage/gae.ts";
 import { centredRewards } from "../advantage/sequence.ts";
 import { ConfigError } from "../base/errors.ts";
-import { type PpoOptions, ppoLoss } from "../loss/ppo.ts";
+import { type CriticLoss, type PpoOptions, ppoLoss } from "../loss/ppo.ts";
 import { completeSampling, type SamplingOptions } from "../rollout/sampling.ts";
 import type { ScheduleOptions } from "../update/schedule.ts";
 import type { CompleteGrpoOptions, GrpoTrainingOptions } from "./grpo-options.ts";
@@ -125,7 +125,7 @@ function checkOptions(options: CompletePpoOptions): void {
 }
 
 /** The loss that the options describe. */
-export const lossOf = ({ klIn, beta, ...options }: CompletePpoOptions) => {
+export const lossOf = ({ klIn, beta, ...options }: CompletePpoOptions): CriticLoss => {
   const loss = { ...options, beta: klIn === "loss" ? beta : 0 };
-  return (batch: Parameters<typeof ppoLoss>[0], whole: Parameters<typeof ppoLoss>[2]) => ppoLoss(batch, loss, whole);
+  return (batch, whole) => ppoLoss(batch, loss, whole);
 };

@@ -13,6 +13,7 @@ import { fillMicroBatches } from "./micro-batches.ts";
 import type { WeighedAttempt } from "./ppo-experience.ts";
 import { type CompletePpoOptions, lossOf } from "./ppo-options.ts";
 import type { PpoRun } from "./ppo-run.ts";
+import { joined, largestGap } from "./token-arrays.ts";
 
 /** What the updates on one rollout came to; `loss`, `gradNorm` and `auxLoss` are means over them, `batches` those of all. */
 export interface PpoUpdateReport extends UpdateReport {
@@ -174,11 +175,6 @@ function entriesOf(
   const attempts = groups.flatMap((group) => group.attempts);
   const starts = [0];
   for (const { returns } of attempts) starts.push(starts[starts.length - 1] + returns.length);
-  const joined = (arrays: readonly ArrayLike<number>[]) => {
-    const all = new Float64Array(starts[starts.length - 1]);
-    arrays.forEach((values, i) => void all.set(values, starts[i]));
-    return all;
-  };
   const refLogps = attempts.flatMap((attempt) => (attempt.refLogps ? [attempt.refLogps] : []));
   return {
     oldLogps: joined(attempts.map((attempt) => attempt.oldLogps)),
@@ -194,11 +190,4 @@ function entriesOf(
 function movedOn(batches: UpdateReport["batches"]): number {
   const tokens = batches.reduce((sum, batch) => sum + batch.tokens, 0);
   return batches.reduce((sum, batch) => sum + batch.sums["policy/approxkl"], 0) / tokens;
-}
-
-/** Largest |a − b|; not a number where either has one that is not. */
-function largestGap(a: ArrayLike<number>, b: ArrayLike<number>): number {
-  let largest = 0;
-  for (let i = 0; i < a.length; i++) largest = Math.max(largest, Math.abs(a[i] - b[i]));
-  return largest;
 }
