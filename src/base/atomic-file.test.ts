@@ -2,7 +2,7 @@ import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, describe, expect, it } from "vitest";
-import { asidePath, explainWriteFailure, writeFileAtomic } from "./atomic-file.ts";
+import { asidePath, explainWriteFailure, replaceFile, writeFileAtomic } from "./atomic-file.ts";
 import { CheckpointError, DataError } from "./errors.ts";
 
 const dir = mkdtempSync(join(tmpdir(), "reckon-atomic-"));
@@ -65,5 +65,35 @@ describe("writeFileAtomic", () => {
     const names = Array.from({ length: 100 }, () => asidePath(path));
     expect(new Set(names).size).toBe(100);
     expect(names.every((name) => name.startsWith(join(dir, ".tmp-file-")))).toBe(true);
+  });
+});
+
+describe("replaceFile", () => {
+  it("gives what was done, once all of it is in place", async () => {
+    writeFileAtomic(path, "old");
+    const done = await replaceFile(path, async (write) => {
+      write(Buffer.from("n"));
+      expect(readFileSync(path, "utf8")).toBe("old");
+      write(Buffer.from("ew"));
+      return 2;
+    });
+    expect(done).toBe(2);
+    expect(readFileSync(path, "utf8")).toBe("new");
+  });
+
+  it("keeps the old file and leaves nothing aside when the content fails half-way", async () => {
+    writeFileAtomic(path, "old");
+    const before = readdirSync(dir);
+    const failing = replaceFile(path, async (write) => {
+      write(Buffer.from("new"));
+      throw new Error("no more");
+    });
+    await expect(failing).rejects.toThrow("no more");
+    expect(readFileSync(path, "utf8")).toBe("old");
+    expect(readdirSync(dir)).toEqual(before);
+  });
+
+  it.skipIf(!existsSync("/dev/null"))("replaces no device", async () => {
+    await expect(replaceFile("/dev/null", async () => 1)).rejects.toThrow(/expected a file to replace/);
   });
 });

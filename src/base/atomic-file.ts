@@ -26,26 +26,83 @@ export function writeFileAtomic(
   content: string | Uint8Array | Iterable<Uint8Array>,
   options: { lastGood?: string | null; aside?: string } = {},
 ): void {
-  checkTarget(path);
-  const aside = options.aside ?? asidePath(path);
-  let bytes = 0;
+  const file = new Replacement(path, options);
   try {
-    const fd = openSync(aside, "w");
-    try {
-      for (const chunk of chunksOf(content)) {
-        bytes += chunk.byteLength;
-        writeFully(fd, chunk);
-      }
-      fsyncSync(fd);
-    } finally {
-      closeSync(fd);
-    }
-    renameSync(aside, path);
+    for (const chunk of chunksOf(content)) file.write(chunk);
+    file.finish();
   } catch (error) {
-    discard(aside);
-    throw explainWriteFailure(error, { path, bytes, lastGood: options.lastGood });
+    throw file.fail(error);
   }
   syncPath(dirname(path));
+}
+
+/**
+ * The same for content that takes time to come by.
+ *
+ * @param fill writes it, by the function it is given; where it fails nothing is replaced
+ * @returns what `fill` does
+ */
+export async function replaceFile<T>(
+  path: string,
+  fill: (write: (bytes: Uint8Array) => void) => Promise<T>,
+): Promise<T> {
+  const file = new Replacement(path);
+  let result: T;
+  try {
+    result = await fill((bytes) => file.write(bytes));
+    file.finish();
+  } catch (error) {
+    throw file.fail(error);
+  }
+  syncPath(dirname(path));
+  return result;
+}
+
+/** A file that is written aside, to replace another. */
+class Replacement {
+  private readonly path: string;
+  private readonly aside: string;
+  private readonly lastGood?: string | null;
+  private fd: number | null = null;
+  private bytes = 0;
+
+  constructor(path: string, { lastGood, aside }: { lastGood?: string | null; aside?: string } = {}) {
+    checkTarget(path);
+    this.path = path;
+    this.aside = aside ?? asidePath(path);
+    this.lastGood = lastGood;
+    try {
+      this.fd = openSync(this.aside, "w");
+    } catch (error) {
+      throw this.fail(error);
+    }
+  }
+
+  write(chunk: Uint8Array): void {
+    if (this.fd === null) throw new Error(`${this.path}: written to after its end`);
+    this.bytes += chunk.byteLength;
+    writeFully(this.fd, chunk);
+  }
+
+  /** Puts it in the place of the other. */
+  finish(): void {
+    if (this.fd !== null) fsyncSync(this.fd);
+    this.close();
+    renameSync(this.aside, this.path);
+  }
+
+  /** Leaves the other as it is, and says why. */
+  fail(error: unknown): unknown {
+    this.close();
+    discard(this.aside);
+    return explainWriteFailure(error, { path: this.path, bytes: this.bytes, lastGood: this.lastGood });
+  }
+
+  private close(): void {
+    const { fd } = this;
+    this.fd = null;
+    if (fd !== null) closeSync(fd);
+  }
 }
 
 function checkTarget(path: string): void {

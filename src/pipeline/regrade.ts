@@ -1,6 +1,5 @@
-import { closeSync, openSync, renameSync } from "node:fs";
 import { join } from "node:path";
-import { asidePath, discard, explainWriteFailure, writeFully } from "../base/atomic-file.ts";
+import { replaceFile } from "../base/atomic-file.ts";
 import { parseConfig } from "../base/config.ts";
 import { DataError } from "../base/errors.ts";
 import type { PromptedAttempt, RewardParts } from "../records/attempt.ts";
@@ -90,27 +89,17 @@ async function writeRegraded(
   prompted: (record: AttemptRecord) => PromptedAttempt,
   stage: StageGrading,
 ): Promise<Regraded["sources"]> {
-  const aside = asidePath(out);
-  try {
-    const file = openSync(aside, "w");
+  return replaceFile(out, async (write) => {
     const sources: Regraded["sources"] = [];
-    try {
-      for (const [source, records] of [
-        ["attempts", readAttempts(dir)],
-        ["samples", readSamples(dir)],
-      ] as const) {
-        const found = await regradeAll(records, prompted, stage, (lines) => writeFully(file, Buffer.from(lines)));
-        if (found.attempts > 0) sources.push({ source, ...found });
-      }
-    } finally {
-      closeSync(file);
+    for (const [source, records] of [
+      ["attempts", readAttempts(dir)],
+      ["samples", readSamples(dir)],
+    ] as const) {
+      const found = await regradeAll(records, prompted, stage, (lines) => write(Buffer.from(lines)));
+      if (found.attempts > 0) sources.push({ source, ...found });
     }
-    renameSync(aside, out);
     return sources;
-  } catch (error) {
-    discard(aside);
-    throw explainWriteFailure(error, { path: out, bytes: 0 });
-  }
+  });
 }
 
 function ownRewards({ stages }: Recipe): RewardSettings {
