@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { compareAnswers } from "./answer-equivalence.ts";
-import { gradeAnswer, gradeResponse } from "./rules.ts";
+import { canGrade, gradeAnswer, gradeResponse } from "./rules.ts";
 
 const judge = compareAnswers;
 
@@ -51,6 +51,16 @@ describe("symbolic and number", () => {
   test("a gold answer that cannot be read is null, also where there is no answer", () => {
     expect(gradeResponse("so \\boxed{5}", " ", { rule: "symbolic", judge })).toMatchObject({ verdict: null });
     expect(gradeResponse("so it is", " ", { rule: "symbolic", judge })).toMatchObject({ verdict: null, tier: null });
+  });
+
+  // `number` compares what is no number as text; `symbolic` cannot read it at all.
+  test.each([
+    ["number", false],
+    ["symbolic", null],
+  ] as const)("%s: no answer to `@@ ??` is %s", (rule, verdict) => {
+    expect(gradeResponse("", "@@ ??", { rule, judge })).toMatchObject({ verdict });
+    expect(gradeAnswer(null, "@@ ??", { rule, judge })).toMatchObject({ verdict });
+    expect(canGrade("@@ ??", rule)).toBe(verdict !== null);
   });
 
   test("wait for a judge who takes time, and say why he gives no verdict", async () => {

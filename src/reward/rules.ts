@@ -60,7 +60,7 @@ export function gradeResponse(
   }
   const where = placeOf(rule, source);
   const wellFormed = where === "any" ? isMark(extraction.rule) : answerFormats[where].matches(response);
-  return compareMeaning(extraction, gold, wellFormed ? 1 : 0, rule === "number" ? compareAnswers : judge);
+  return compareMeaning(extraction, gold, wellFormed ? 1 : 0, { rule, judge });
 }
 
 /** The answer that a rule takes from a response, and what found it. */
@@ -82,7 +82,7 @@ export function gradeAnswer(
   const answer = (lastBoxed(given ?? "") ?? given ?? "").trim();
   const extraction = answer === "" ? { answer: null, rule: "none" } : { answer, rule: "given" };
   if (isGsm8k(rule)) return compareAsGsm8k(extraction, gold, null);
-  return compareMeaning(extraction, gold, null, rule === "number" ? compareAnswers : judge);
+  return compareMeaning(extraction, gold, null, { rule, judge });
 }
 
 /** Both of lm-evaluation-harness's verdicts on a response; null where the gold answer is no number. */
@@ -111,10 +111,11 @@ function compareMeaning(
   { answer, rule }: Extraction,
   gold: string,
   format: Grade["format"],
-  judge: Judge,
+  by: Pick<GradingOptions, "rule" | "judge">,
 ): Grade | Promise<Grade> {
   // No answer is a wrong one, unless no answer at all could be told to be right.
-  if (answer === null) return { verdict: isGradable(gold) ? false : null, extracted: null, rule, tier: null, format };
+  if (answer === null)
+    return { verdict: canGrade(gold, by.rule) ? false : null, extracted: null, rule, tier: null, format };
   const gradeOf = ({ equal, tier, reason }: Judgement): Grade => ({
     verdict: equal,
     extracted: answer,
@@ -123,6 +124,7 @@ function compareMeaning(
     format,
     ...(reason !== undefined && { reason }),
   });
+  const judge = by.rule === "number" ? compareAnswers : by.judge;
   const judged = judge(answer, gold);
   return judged instanceof Promise ? judged.then(gradeOf) : gradeOf(judged);
 }
