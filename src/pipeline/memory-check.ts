@@ -6,6 +6,7 @@ import type { FrozenArray, ModelPlan } from "../train/counted-policy.ts";
 import { estimateStage, type StageMemory, type StagePlan, type TrainingPlan } from "../train/memory-estimate.ts";
 import { isReinforcement, type Recipe } from "./recipe.ts";
 import { similaritiesOf } from "./recipe-rewards.ts";
+import { similarityKey } from "./similarity.ts";
 import { similarityBytes } from "./similarity-memory.ts";
 import { measuredPrompts, type PlannedStage } from "./stage-plan.ts";
 import type { Task } from "./task.ts";
@@ -113,7 +114,8 @@ async function estimate(run: PlannedRun, stage: PlannedStage): Promise<StageMemo
   const info = deviceInfo(run.recipe);
   const { parts, bytes } = await estimateStage(model, stagePlan(run, stage), info);
   let similarity = 0;
-  for (const options of "rewards" in stage ? similaritiesOf(stage.rewards) : [])
+  const asked = "rewards" in stage ? similaritiesOf(stage.rewards) : [];
+  for (const options of new Map(asked.map((one) => [similarityKey(one), one])).values())
     similarity += await similarityBytes(options, { model, info, hub });
   if (similarity === 0) return { parts, bytes };
   const all = [...parts, { purpose: "similarity", bytes: similarity }].sort((a, b) => b.bytes - a.bytes);

@@ -38,6 +38,10 @@ export interface OpenSimilarity {
   close(): Promise<void>;
 }
 
+/** What tells the models apart that similarity opens: those of one key are one. */
+export const similarityKey = ({ encoder, layer, idf }: SimilarityOptions): string =>
+  JSON.stringify([encoder, layer, idf]);
+
 /**
  * Measures similarity beside a run. An encoder is computed in f32, where need be on a device of its own, since in bf16 scores
  * are off in the third digit; the base model is computed as it is for the run.
@@ -61,8 +65,8 @@ export function openSimilarity(setting: SimilaritySetting): OpenSimilarity {
 
   return {
     async similarity(pairs, options) {
-      const { encoder, layer, idf, baseline = 0 } = options;
-      const key = JSON.stringify([encoder, layer, idf]);
+      const { baseline = 0 } = options;
+      const key = similarityKey(options);
       let one = opened.get(key);
       if (!one) opened.set(key, (one = open(options)));
       const scores = await (await one).score(pairs);

@@ -3,17 +3,15 @@ import { answerFormats } from "../prompt/answer-formats.ts";
 import type { PromptedAttempt } from "../records/attempt.ts";
 import type { Prompt } from "../records/problem.ts";
 import { compareAnswers } from "../reward/answer-equivalence.ts";
-import { openGradingPool } from "../reward/grading-pool.ts";
 import { ownReward } from "../reward/guard-reward.ts";
 import { makeReward, type RewardWeight, rewardKinds } from "../reward/registry.ts";
 import type { Reward } from "../reward/reward.ts";
 import { isRewardFile, loadRewardFile } from "../reward/reward-file.ts";
-import type { JudgeAnswer, RewardContext, Similarity } from "../reward/reward-kind.ts";
+import type { RewardContext, Similarity } from "../reward/reward-kind.ts";
 import { type NamedReward, openRewards } from "../reward/stage-rewards.ts";
 import type { Grading } from "../rollout/attempts.ts";
 import type { Recipe } from "./recipe.ts";
 import type { RewardSettings, RewardUse } from "./recipe-rewards.ts";
-import { gradingOf, type WordSettings } from "./recipe-task.ts";
 import type { PlannedStage } from "./stage-plan.ts";
 import type { Task } from "./task.ts";
 
@@ -97,14 +95,10 @@ async function namedReward(
 }
 
 function contextOf({ task, settings, similarity }: RewardSetting): RewardContext {
-  const { maxNewTokens } = task;
-  if (settings.kind !== "words") return { format: null, maxNewTokens, judge: compareAnswers, similarity };
-  return { format: answerFormats[settings.format], maxNewTokens, judge: judgeOf(settings), similarity };
+  const { maxNewTokens, judge = compareAnswers } = task;
+  const format = settings.kind === "words" ? answerFormats[settings.format] : null;
+  return { format, maxNewTokens, judge, similarity };
 }
-
-/** Where the task compares answers as numbers, so do its rewards; elsewhere by what they mean. */
-const judgeOf = (settings: WordSettings): JudgeAnswer =>
-  gradingOf(settings) === "number" ? compareAnswers : openGradingPool().judge;
 
 /** Made-up attempts at a problem: one that gives its answer, and an empty one. */
 function trialOf({ tokenizer }: Task, prompt: Prompt): PromptedAttempt[] {

@@ -1,5 +1,6 @@
 import type { Tokenizer } from "../prompt/tokenizer.ts";
 import type { Demonstration, Prompt } from "../records/problem.ts";
+import type { JudgeAnswer } from "../reward/reward-kind.ts";
 import type { Grading } from "../rollout/attempts.ts";
 import type { SamplingOptions } from "../rollout/sampling.ts";
 
@@ -13,6 +14,8 @@ export type Count = number | { atMost: number } | undefined;
 export interface Task {
   tokenizer: Tokenizer;
   grading: Grading;
+  /** Says whether an answer means the same as a gold one; rewards ask it, too. Left out: they compare numbers and texts. */
+  judge?: JudgeAnswer;
   /** Longest completion, in tokens. */
   maxNewTokens: number;
   /** How completions of this task end, besides the end token. */

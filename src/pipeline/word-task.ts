@@ -9,6 +9,7 @@ import type { TextTokenizer } from "../prompt/text-tokenizer.ts";
 import { NEXT_QUESTIONS, type WordPromptOptions, wordDemonstration, wordPrompt } from "../prompt/word-prompt.ts";
 import type { Attempt } from "../records/attempt.ts";
 import type { Problem, Prompt } from "../records/problem.ts";
+import { compareAnswers } from "../reward/answer-equivalence.ts";
 import { openGradingPool } from "../reward/grading-pool.ts";
 import { wordGrader } from "../reward/word-grader.ts";
 import { wordGrading } from "../reward/word-problems.ts";
@@ -154,6 +155,7 @@ export function wordTask(
   return {
     tokenizer,
     grading: { ...beforeStops(wordGrading(tokenizer, format, grader), stop), eosId: tokenizer.stopIds },
+    judge: rule === "number" ? compareAnswers : judge,
     maxNewTokens,
     sampling: { maxNewTokens, stopStrings: [...format.stops, ...stop] },
     demonstrations: (wanted, seed) => choose("worked solutions", trained(), wanted, [seed, 7]).map(demonstrationOf),

@@ -50,7 +50,11 @@ export function judgeCheaply(answer: string, gold: string): Verdict | null {
  */
 export async function judgeAnswer(answer: string, gold: string): Promise<Verdict> {
   const verdict = judgeCheaply(answer, gold);
-  if (verdict !== null) return verdict;
+  return verdict ?? judgeByEngine(answer, gold);
+}
+
+/** Judges by computer algebra alone, what `judgeCheaply` left open. */
+export async function judgeByEngine(answer: string, gold: string): Promise<Verdict> {
   return { equal: await sameByEngine(plainLatex(answer), plainLatex(gold)), tier: "symbolic" };
 }
 
