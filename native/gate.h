@@ -1,28 +1,66 @@
-// A number that threads wait to see change: they spin for some microseconds, then yield, then sleep.
+// Where threads wait for each other: a short spin, then sleep. Never a yielding loop: a thread that yields stays runnable, is
+// charged for it, and takes the processor from the very thread it waits for when other processes want it, too.
 #pragma once
 #include <atomic>
-#include <condition_variable>
 #include <cstdint>
-#include <mutex>
 
 namespace reckon {
 
+// Tells the processor that this thread spins.
+inline void relax() {
+#if defined(__x86_64__)
+  __builtin_ia32_pause();
+#elif defined(__aarch64__)
+  asm volatile("yield");
+#endif
+}
+
 class Gate {
  public:
-  uint32_t value() const { return value_.load(std::memory_order_acquire); }
+  // `spinNs`: how long a wait spins before it sleeps. Sleeping and waking cost some microseconds, a spin costs whoever else
+  // wants the processor.
+  explicit Gate(int64_t spinNs) : spinNs_(spinNs) {}
 
-  // Returns once the number differs from `old`. `spin`: whether other threads are likely to run at the same time; when
-  // there are more threads than processors, spinning only keeps them from it.
-  void wait(uint32_t old, bool spin);
+  // Returns once `holds()`, which what others do before notify() makes true.
+  template <typename F>
+  void await(F&& holds) {
+    for (int i = 0; i < kFewLooks; i++) {
+      if (holds()) return;
+      relax();
+    }
+    for (const int64_t limit = now() + spinNs_; now() < limit;) {
+      for (int i = 0; i < kLooks; i++) {
+        if (holds()) return;
+        relax();
+      }
+    }
+    // Either notify() sees this sleeper, or the sleeper sees what was done before it: both orders are sequentially
+    // consistent.
+    sleepers_.fetch_add(1, std::memory_order_seq_cst);
+    for (;;) {
+      const uint32_t before = value_.load(std::memory_order_seq_cst);
+      if (holds()) break;
+      sleep(before);
+    }
+    sleepers_.fetch_sub(1, std::memory_order_relaxed);
+  }
 
-  // Changes the number and lets everyone through.
-  void advance();
+  // Wakes those that sleep, to look again.
+  void notify() {
+    std::atomic_thread_fence(std::memory_order_seq_cst);
+    if (sleepers_.load(std::memory_order_seq_cst) > 0) wake();
+  }
 
  private:
+  static constexpr int kFewLooks = 64, kLooks = 32;
+
+  static int64_t now();
+  void sleep(uint32_t before);
+  void wake();
+
+  const int64_t spinNs_;
   alignas(64) std::atomic<uint32_t> value_{0};
   std::atomic<int> sleepers_{0};
-  std::mutex mutex_;
-  std::condition_variable changed_;
 };
 
 }  // namespace reckon

@@ -17,31 +17,35 @@ size_t PackCache::Hash::operator()(const PackKey& key) const {
   return static_cast<size_t>(hash);
 }
 
-void* PackCache::find(const PackKey& key, double version) const {
+void* PackCache::find(const Thread& thread, const PackKey& key, double version) {
+  const std::lock_guard<std::mutex> lock(mutex_);
   const auto found = entries_.find(key);
-  return found != entries_.end() && found->second.version == version ? found->second.copy : nullptr;
+  if (found == entries_.end() || found->second.version != version) return nullptr;
+  // A copy that this very call makes may not be finished; a thread alone has finished it.
+  return found->second.call == thread.call && thread.count > 1 ? nullptr : found->second.copy;
 }
 
-void* PackCache::renew(Thread& thread, const PackKey& key, double version, size_t bytes) {
-  // Until the first barrier other threads may still be looking the stale entry up, and must find it stale.
-  thread.barrier();
-  if (thread.index == 0) {
-    Entry& entry = entries_[key];
-    if (entry.bytes != bytes) {
-      release(entry.copy, entry.bytes);
-      bytes_ -= entry.bytes;
-      entry = Entry{0, 0, nullptr};
-      entry.copy = reserve(bytes);
-      if (!entry.copy) {
-        entries_.erase(key);
-        throw OutOfMemory{bytes};
-      }
-      entry.bytes = bytes;
-      bytes_ += bytes;
+void PackCache::renew(const Thread& thread, const PackKey& key, double version, size_t bytes) {
+  const std::lock_guard<std::mutex> lock(mutex_);
+  Entry& entry = entries_[key];
+  if (entry.bytes != bytes) {
+    release(entry.copy, entry.bytes);
+    bytes_ -= entry.bytes;
+    entry = Entry{};
+    entry.copy = reserve(bytes);
+    if (!entry.copy) {
+      entries_.erase(key);
+      throw OutOfMemory{bytes};
     }
-    entry.version = version;
+    entry.bytes = bytes;
+    bytes_ += bytes;
   }
-  thread.barrier();
+  entry.version = version;
+  entry.call = thread.call;
+}
+
+void* PackCache::place(const PackKey& key) {
+  const std::lock_guard<std::mutex> lock(mutex_);
   return entries_.find(key)->second.copy;
 }
 

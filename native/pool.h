@@ -1,7 +1,12 @@
 // The threads of one device, and the flushes they run.
+//
+// A flush is cut into units: one call that threads share, or a run of calls too small for that. One unit is open at a time.
+// Threads enter it and leave it as they come by; the last to leave closes it and opens the next. So a unit waits for the
+// threads that are in it, never for one that is elsewhere, say asleep, or without a processor.
 #pragma once
 #include <atomic>
 #include <memory>
+#include <mutex>
 #include <string>
 #include <thread>
 #include <vector>
@@ -38,7 +43,8 @@ class Pool {
  private:
   friend struct Thread;
   static constexpr int kScratchSlots = 8;
-  static constexpr uint32_t kCounters = 64;
+  // Loops that may be under way before a barrier waits for them.
+  static constexpr uint32_t kLoops = 64;
 
   struct Scratch {
     void* memory = nullptr;
@@ -49,55 +55,69 @@ class Pool {
   };
   struct alignas(64) Member {
     Thread thread;
+    // Its view of calls that it runs by itself.
+    Thread solo;
     Scratch scratch[kScratchSlots];
+    // Tasks of the loops begun last, by number modulo kLoops.
+    int64_t tasks[kLoops];
   };
+  // Counts something of one loop: its number in the upper half, the count in the lower. A counter that still has an older
+  // loop's number stands for zero; one with a newer number says that the loop is over. So none is ever cleared.
   struct alignas(64) Counter {
-    std::atomic<int64_t> next{0};
-    char rest[64 - sizeof(std::atomic<int64_t>)];
+    std::atomic<uint64_t> word{0};
   };
-  static_assert(sizeof(Counter) == kCounterStride * sizeof(std::atomic<int64_t>), "counters lie a stride apart");
+  // What a thread needs to know of a unit to enter it.
+  struct Unit {
+    std::atomic<const double*> begin{nullptr}, end{nullptr};
+    std::atomic<bool> solo{false};
+    // The number of its first loop.
+    std::atomic<uint32_t> loop{0};
+  };
 
   void serve(int index);
-  void execute(Thread& thread);
-  // Whether no call of the stream is worth waking the other threads for.
-  bool allSolo() const;
+  // Enters and leaves units until none is open. `inside`: whether the thread is in the open unit already.
+  void work(Member& member, bool inside);
+  // Leaves a unit, or closes it: true when the thread is in the next one. `loop` is the number of the first loop after it.
+  bool leave(uint64_t number, const double* end, uint32_t loop);
+  // Waits until a unit is closed.
+  void awaitEnd(uint64_t number);
+  // Runs the calls in [begin, end) on this thread's part.
+  void execute(Member& member, const double* begin, const double* end, bool solo);
+  // Finds the unit that begins at `begin`. @returns its end; whether it is solo.
+  const double* unitAt(const double* begin, bool* solo) const;
+  void describe(uint64_t number, const double* begin, uint32_t loop);
+  Counter* taken(uint32_t loop, int part) { return &counters_[(loop % kLoops) * (count_ + 1) + part]; }
+  Counter* done(uint32_t loop) { return &counters_[(loop % kLoops) * (count_ + 1) + count_]; }
+  bool finished(uint32_t loop, int64_t tasks);
   void fail(Failure failure);
   void join();
   void recover();
-  // Zeroes the counters that were used since the last barrier; `thread` is any thread that has reached the next one.
-  void clearCounters(const Thread& thread);
-  void barrier(Thread& thread);
 
   const int count_;
-  const bool spin_;
   const Placement placement_;
   const KernelEntry* table_;
   size_t tableSize_;
   std::vector<CallPlan> plans_;
 
   std::unique_ptr<Member[]> members_;
-  // The first thread's view of calls that it runs by itself.
-  Thread solo_;
   Scratch shared_[kScratchSlots];
   PackCache packs_;
   std::vector<std::thread> workers_;
 
-  const double* stream_ = nullptr;
-  size_t length_ = 0;
-  bool stopping_ = false;
+  const double* streamEnd_ = nullptr;
+  std::atomic<bool> stopping_{false};
 
-  // Advanced when a flush begins, when all threads have reached a barrier, and when all workers are done with a flush.
-  Gate begun_, passed_, done_;
-  alignas(64) std::atomic<int> arrived_{0};
-  std::atomic<int> finished_{0};
+  // Number of the newest unit in the upper bits, then whether it is open, then how many threads are in it.
+  alignas(64) std::atomic<uint64_t> state_{0};
+  // Unit n is described by units_[n % 2]; the next one's description is written before the state names it.
+  Unit units_[2];
+  // For every change that a thread may be waiting for.
+  Gate gate_;
   std::atomic<bool> failed_{false};
   std::mutex failureMutex_;
   Failure failure_;
-  // Counters of share() and shareNear(), one per thread and loop, used round a ring of kCounters loops; those used since
-  // the last barrier are zeroed by its last arrival.
+  // For each of kLoops loops: tasks taken of each part, and tasks done.
   std::unique_ptr<Counter[]> counters_;
-  // The counter of every loop that one thread runs by itself.
-  Counter alone_;
 };
 
 }  // namespace reckon

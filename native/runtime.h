@@ -1,10 +1,14 @@
 // What a kernel sees of the rest of the addon. Kernels are compiled once per instruction set; this header is not.
 //
-// A flush hands the whole command stream to every thread of the pool (single program, multiple data): each thread
-// walks the same calls and does its share of each, and a barrier ends every call. Work is shared out dynamically in
-// tiles, so a slow core does not hold the others; a tile's result never depends on who computed it or on how many
-// threads there are. That is the law all kernels here keep: the order of every reduction is fixed by the element. So a
-// call too small to be worth sharing (call-plan.h) is run by the first thread alone, as if there were no others.
+// A flush hands a command stream to the threads of the pool. A call is worked on by whoever is there: a thread may join it
+// late, or miss it altogether when other processes keep it from its processor, and nobody waits for a thread that holds no
+// task. So shared work stands in loops (share, shareNear, once), whose tasks are taken from a counter; a loop is over when its
+// tasks are, not when all threads have come by. A kernel must walk the same loops on every thread, whenever that thread
+// arrives: what it branches on, outside loops, must not be changed by the call itself.
+//
+// A task's result never depends on who computed it or on how many threads there are. That is the law all kernels here keep:
+// the order of every reduction is fixed by the element. So a call too small to be worth sharing (call-plan.h) is run by one
+// thread alone, as if there were no others.
 #pragma once
 #include <atomic>
 #include <cstddef>
@@ -37,10 +41,7 @@ struct Arguments {
 class Pool;
 class PackCache;
 
-// Counters of one loop lie a cache line apart.
-constexpr int kCounterStride = 64 / sizeof(std::atomic<int64_t>);
-
-// One thread's view of a running flush.
+// One thread's view of a running call.
 struct Thread {
   int index;
   int count;
@@ -49,19 +50,24 @@ struct Thread {
   Pool* pool;
   // Packed copies of weights; see pack-cache.h.
   PackCache* packs;
+  // Which call of which flush this is: a number that is never used twice.
+  uint64_t call = 0;
+  // Loops begun so far, of all calls, and those of this call that barrier() has not waited for.
+  uint32_t loop = 0;
+  uint32_t unwaited = 0;
 
-  // Waits for all threads; every thread must call it the same number of times in a call. What any of them wrote before
-  // is seen by all of them after. The runtime puts one at the end of every call, so a kernel needs none there.
+  // Waits until all loops that this call has begun are over: what their tasks wrote is seen by all of them after. The
+  // runtime puts one at the end of every call, so a kernel needs none there.
   void barrier();
   // Scratch of at least `bytes`, 64-byte aligned, private to this thread, contents undefined, valid until the call ends
   // or the next request for the same slot (0..7).
   void* scratch(int slot, size_t bytes);
   // Scratch shared by all threads (same address for all), contents undefined; slots 0..7, apart from the private ones.
-  // Every thread must ask alike; contains a barrier.
+  // Contains a barrier. Only tasks of later loops may use it.
   void* sharedScratch(int slot, size_t bytes);
   // Calls body(begin, end) for disjoint ranges that cover [0, n), at most `grain` long, taken from a shared counter.
-  // Every thread must call it alike. Ends with a barrier unless `wait` is false: when the next loop does not need this
-  // one, or when it is the last of the kernel.
+  // Ends with a barrier unless `wait` is false: when the next loop does not need this one, or when it is the last of the
+  // kernel.
   template <typename F>
   RECKON_INLINE void share(int64_t n, int64_t grain, F&& body, bool wait = true);
   // As share(), but each thread begins with a range of its own, the same share of [0, n) in every loop, and helps the
@@ -69,41 +75,62 @@ struct Thread {
   // next. Tasks do not come in ascending order. No barrier at the end.
   template <typename F>
   RECKON_INLINE void shareNear(int64_t n, int64_t grain, F&& body);
-  // The shared counters for the loop being run now, at zero; rotates so that the next loop finds others.
-  // `counters[i * kCounterStride]` is thread i's; a loop with one counter uses the first.
-  std::atomic<int64_t>* nextCounters();
+  // Calls body() on the first thread that comes by. Ends with a barrier.
+  template <typename F>
+  RECKON_INLINE void once(F&& body) {
+    share(1, 1, [&](int64_t, int64_t) { body(); });
+  }
+  // Waits within a task for one that was taken before it: until `progress` is `value`, which that task's thread sets by
+  // advance().
+  void await(const std::atomic<int32_t>& progress, int32_t value);
+  void advance(std::atomic<int32_t>& progress, int32_t value);
 
-  // Bookkeeping of nextCounters: this thread's place in the ring, and loops begun since the last barrier.
-  uint32_t loop;
-  uint32_t loopsSinceBarrier;
+ private:
+  friend class Pool;
+
+  // The next loop's number; it has `tasks` tasks.
+  uint32_t beginLoop(int64_t tasks);
+  // The next task of part `owner` of a loop, below `limit`; −1 when there is none.
+  int64_t take(uint32_t loop, int owner, int64_t limit);
+  // Counts `tasks` of a loop as done.
+  void finish(uint32_t loop, int64_t tasks);
 };
 
 template <typename F>
 RECKON_INLINE void Thread::share(int64_t n, int64_t grain, F&& body, bool wait) {
-  std::atomic<int64_t>* counter = nextCounters();
-  for (;;) {
-    int64_t begin = counter->fetch_add(grain, std::memory_order_relaxed);
-    if (begin >= n) break;
-    int64_t end = begin + grain < n ? begin + grain : n;
-    body(begin, end);
+  if (count == 1) {
+    for (int64_t begin = 0; begin < n; begin += grain) body(begin, begin + grain < n ? begin + grain : n);
+    return;
   }
+  const int64_t tasks = (n + grain - 1) / grain;
+  const uint32_t self = beginLoop(tasks);
+  int64_t done = 0;
+  for (int64_t task; (task = take(self, 0, tasks)) >= 0; done++) {
+    const int64_t begin = task * grain;
+    body(begin, begin + grain < n ? begin + grain : n);
+  }
+  if (done > 0) finish(self, done);
   if (wait) barrier();
 }
 
 template <typename F>
 RECKON_INLINE void Thread::shareNear(int64_t n, int64_t grain, F&& body) {
-  std::atomic<int64_t>* counters = nextCounters();
+  if (count == 1) {
+    for (int64_t begin = 0; begin < n; begin += grain) body(begin, begin + grain < n ? begin + grain : n);
+    return;
+  }
   const int64_t tasks = (n + grain - 1) / grain;
+  const uint32_t self = beginLoop(tasks);
+  int64_t done = 0;
   for (int i = 0; i < count; i++) {
     const int owner = index + i < count ? index + i : index + i - count;
     const int64_t first = tasks * owner / count, limit = tasks * (owner + 1) / count;
-    for (;;) {
-      const int64_t task = first + counters[owner * kCounterStride].fetch_add(1, std::memory_order_relaxed);
-      if (task >= limit) break;
-      const int64_t begin = task * grain;
+    for (int64_t task; (task = take(self, owner, limit - first)) >= 0; done++) {
+      const int64_t begin = (first + task) * grain;
       body(begin, begin + grain < n ? begin + grain : n);
     }
   }
+  if (done > 0) finish(self, done);
 }
 
 using Kernel = void (*)(const Arguments&, Thread&);

@@ -3,8 +3,6 @@
 // The rows are cut into blocks of the engine's gradientDepth, counted from the group's first row; a block's sum is one
 // chain, and blocks are added to dW in order. A task is one block for one region of dW. Tasks are taken block by block;
 // a region's next block waits until the one before it is in, which by then it nearly always is, so no barrier is needed.
-#include <sched.h>
-
 #include "../kernels.h"
 #include "choose.h"
 #include "lanes.h"
@@ -20,17 +18,6 @@ struct Gradient {
   const int32_t* offsets;  // null: one group of all rows
   int64_t groups, rows, inner, outer;
 };
-
-// Waits until `done` counts `blocks`. The thread that is to raise it may have lost its core, so this one gives its own up
-// after some microseconds.
-void await(const std::atomic<int32_t>& done, int64_t blocks) {
-  for (int spins = 0; done.load(std::memory_order_acquire) != blocks; spins++) {
-    if (spins > 200) sched_yield();
-#if defined(__x86_64__)
-    __builtin_ia32_pause();
-#endif
-  }
-}
 
 // How dW is cut into regions: down × across, each at most rows × columns.
 struct Cut {
@@ -56,10 +43,9 @@ void accumulate(const Gradient& g, Thread& thread) {
 
   auto* finished = static_cast<std::atomic<int32_t>*>(
       thread.sharedScratch(0, sizeof(std::atomic<int32_t>) * static_cast<size_t>(g.groups * regions)));
-  for (int64_t i = thread.index; i < g.groups * regions; i += thread.count) {
-    finished[i].store(0, std::memory_order_relaxed);
-  }
-  thread.barrier();
+  thread.once([&] {
+    for (int64_t i = 0; i < g.groups * regions; i++) finished[i].store(0, std::memory_order_relaxed);
+  });
 
   int64_t blocks = 0;
   auto groupRows = [&](int64_t group) { return g.offsets ? g.offsets[group + 1] - g.offsets[group] : g.rows; };
@@ -85,10 +71,10 @@ void accumulate(const Gradient& g, Thread& thread) {
       const int64_t nEnd = n + cut.columns < g.inner ? n + cut.columns : g.inner;
 
       std::atomic<int32_t>& done = finished[group * regions + region];
-      await(done, block);
+      thread.await(done, static_cast<int32_t>(block));
       engine.gradient(g.dY + row * g.outer + m, g.outer, g.x + row * g.inner + n, g.inner, depth, mEnd - m, nEnd - n,
                       g.dW + (group * g.outer + m) * g.inner + n, g.inner, scratch);
-      done.store(static_cast<int32_t>(block + 1), std::memory_order_release);
+      thread.advance(done, static_cast<int32_t>(block + 1));
     }
   }, false);
 }

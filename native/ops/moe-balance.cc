@@ -24,21 +24,21 @@ void moeBalance(const Arguments& a, Thread& thread) {
   float* fractions = a.buffer(3);
   const int64_t rows = a.integer(4), experts = a.integer(5), active = a.integer(6);
   float* p = static_cast<float*>(thread.scratch(0, sizeof(float) * experts));
-  if (thread.index == 0) {
+  thread.once([&] {
     for (int64_t e = 0; e < experts; e++) {
       probabilities[e] = 0;
       fractions[e] = static_cast<float>(offsets[e + 1] - offsets[e]) / static_cast<float>(rows * active);
     }
-  }
-  // shareRowsWithColumnSums begins with a barrier, so the zeros above are there when it adds.
+  });
   float* const sums[1] = {probabilities};
   shareRowsWithColumnSums<1>(thread, rows, experts, sums, [&](int64_t t, float* const* partial) {
     routerSoftmax(logits + t * experts, experts, p);
     for (int64_t e = 0; e < experts; e++) partial[0][e] += p[e];
   });
   thread.barrier();
-  if (thread.index == 0)
+  thread.once([&] {
     for (int64_t e = 0; e < experts; e++) probabilities[e] /= static_cast<float>(rows);
+  });
 }
 
 void moeBalanceBackward(const Arguments& a, Thread& thread) {

@@ -94,7 +94,7 @@ void moeRoute(const Arguments& a, Thread& thread) {
     }
   });
   // Counts become the place where each block's rows of an expert begin.
-  if (thread.index == 0) {
+  thread.once([&] {
     int32_t place = 0;
     for (int64_t e = 0; e < experts; e++) {
       offsets[e] = place;
@@ -105,8 +105,7 @@ void moeRoute(const Arguments& a, Thread& thread) {
       }
     }
     offsets[experts] = place;
-  }
-  thread.barrier();
+  });
   thread.share(blocks, 1, [&](int64_t block, int64_t) {
     int32_t* place = counts + block * experts;
     for (int64_t slot = block * blockSlots; slot < lastSlot(block); slot++) {

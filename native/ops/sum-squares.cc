@@ -22,11 +22,11 @@ void sumSquares(const Arguments& a, Thread& thread) {
     for (; i < end; i++) sums[i & 7] += static_cast<double>(x[i]) * x[i];
     partial[block] = ((sums[0] + sums[4]) + (sums[2] + sums[6])) + ((sums[1] + sums[5]) + (sums[3] + sums[7]));
   });
-  if (thread.index == 0) {
+  thread.once([&] {
     double total = 0;
     for (int64_t block = 0; block < blocks; block++) total += partial[block];
     out[0] = static_cast<float>(total);
-  }
+  });
 }
 
 }  // namespace RECKON_ISA
