@@ -21,7 +21,8 @@ class Gate {
   // wants the processor.
   explicit Gate(int64_t spinNs) : spinNs_(spinNs) {}
 
-  // Returns once `holds()`, which what others do before notify() makes true.
+  // Returns once `holds()`, which what others do before notify() makes true. What it looks at must be read and written by
+  // sequentially consistent operations, so that either notify() sees a sleeper or the sleeper sees what was done.
   template <typename F>
   void await(F&& holds) {
     for (int i = 0; i < kFewLooks; i++) {
@@ -34,8 +35,6 @@ class Gate {
         relax();
       }
     }
-    // Either notify() sees this sleeper, or the sleeper sees what was done before it: both orders are sequentially
-    // consistent.
     sleepers_.fetch_add(1, std::memory_order_seq_cst);
     for (;;) {
       const uint32_t before = value_.load(std::memory_order_seq_cst);
@@ -47,7 +46,6 @@ class Gate {
 
   // Wakes those that sleep, to look again.
   void notify() {
-    std::atomic_thread_fence(std::memory_order_seq_cst);
     if (sleepers_.load(std::memory_order_seq_cst) > 0) wake();
   }
 

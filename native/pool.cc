@@ -198,7 +198,7 @@ bool Pool::leave(uint64_t number, const double* end, uint32_t loop) {
   uint64_t state = state_.load(std::memory_order_acquire);
   for (;;) {
     if ((state & kMembers) > 1) {
-      if (!state_.compare_exchange_weak(state, state - 1, std::memory_order_acq_rel)) continue;
+      if (!state_.compare_exchange_weak(state, state - 1, std::memory_order_seq_cst)) continue;
       awaitEnd(number);
       return false;
     }
@@ -208,7 +208,7 @@ bool Pool::leave(uint64_t number, const double* end, uint32_t loop) {
     else describe(number + 1, end, loop);
     // Closed, a unit keeps its number: the next flush begins with the one after it.
     const uint64_t next = over ? stateOf(number, false, 0) : stateOf(number + 1, true, 1);
-    if (!state_.compare_exchange_weak(state, next, std::memory_order_acq_rel)) continue;
+    if (!state_.compare_exchange_weak(state, next, std::memory_order_seq_cst)) continue;
     gate_.notify();
     return !over;
   }
@@ -270,7 +270,7 @@ void Thread::finish(uint32_t self, int64_t tasks) {
   uint64_t seen = word.load(std::memory_order_relaxed);
   do {
     total = (loopOf(seen) == self ? countOf(seen) : 0) + tasks;
-  } while (!word.compare_exchange_weak(seen, counted(self, total), std::memory_order_acq_rel, std::memory_order_relaxed));
+  } while (!word.compare_exchange_weak(seen, counted(self, total), std::memory_order_seq_cst, std::memory_order_relaxed));
   if (total == pool->members_[index].tasks[self % Pool::kLoops]) pool->gate_.notify();
 }
 
@@ -297,7 +297,7 @@ void Thread::await(const std::atomic<int32_t>& progress, int32_t value) {
 }
 
 void Thread::advance(std::atomic<int32_t>& progress, int32_t value) {
-  progress.store(value, std::memory_order_release);
+  progress.store(value, std::memory_order_seq_cst);
   if (count > 1) pool->gate_.notify();
 }
 
