@@ -2,7 +2,11 @@
 
 #if defined(__linux__)
 #include <sched.h>
+#include <sys/syscall.h>
+#include <unistd.h>
 #endif
+
+#include <cstdint>
 
 namespace reckon {
 
@@ -45,8 +49,32 @@ void Placement::settleCaller() const {
   sched_setaffinity(0, sizeof before, &before);
 }
 
+namespace {
+
+// The arguments of sched_setattr, which C libraries do not declare.
+struct SchedulingAttributes {
+  uint32_t size, policy;
+  uint64_t flags;
+  int32_t nice;
+  uint32_t priority;
+  uint64_t runtime, deadline, period;
+};
+
+}  // namespace
+
+void askForLongSlices() {
+  SchedulingAttributes attributes{};
+  if (syscall(SYS_sched_getattr, 0, &attributes, sizeof attributes, 0) != 0) return;
+  // Only where a process has not been given another policy.
+  if (attributes.policy != SCHED_OTHER && attributes.policy != SCHED_BATCH) return;
+  attributes.size = sizeof attributes;
+  attributes.runtime = 100'000'000;
+  syscall(SYS_sched_setattr, 0, &attributes, 0);
+}
+
 #else
 
+void askForLongSlices() {}
 Placement::Placement(int) {}
 void Placement::tieWorker(int) const {}
 void Placement::settleCaller() const {}

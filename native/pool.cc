@@ -73,6 +73,7 @@ Pool::Pool(int threads, IsaLevel level, Precision precision)
     member.thread = {i, count_, level, precision, this, &packs_};
     member.solo = {i, 1, level, precision, this, &packs_};
   }
+  if (count_ > 1) askForLongSlices();
   // Signals are the JavaScript thread's business; threads inherit the mask.
   sigset_t all, before;
   sigfillset(&all);
@@ -150,6 +151,7 @@ void Pool::describe(uint64_t number, const double* begin, uint32_t loop) {
 
 void Pool::serve(int index) {
   placement_.tieWorker(index);
+  askForLongSlices();
   for (;;) {
     gate_.await([&] {
       return (state_.load(std::memory_order_seq_cst) & kOpen) || stopping_.load(std::memory_order_seq_cst);

@@ -1,3 +1,4 @@
+import { setPriority } from "node:os";
 import { type Command, InvalidArgumentError, Option } from "commander";
 import { type DeviceOptions, MAX_THREADS } from "../engine/registry.ts";
 
@@ -79,9 +80,16 @@ export function addDevice(command: Command, otherwise?: string): Command {
   );
 }
 
-/** `--threads`. */
+/** `--threads` and `--nice`. */
 export function addThreads(command: Command, otherwise = "auto"): Command {
-  return command.option("--threads <n>", `threads, or auto: all processors (default: ${otherwise})`, threads);
+  return command
+    .option("--threads <n>", `threads, or auto: all processors (default: ${otherwise})`, threads)
+    .option("--nice <n>", "leave the processors to others first, 0 to 19 as in nice(1)", wholeNumber(0, 19))
+    .hook("preAction", () => {
+      // Threads that begin after this, of the engine and of training, inherit it.
+      const { nice } = command.opts<{ nice?: number }>();
+      if (nice !== undefined) setPriority(nice);
+    });
 }
 
 /** Device flags as `openDevice` takes them. */
