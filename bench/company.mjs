@@ -55,7 +55,18 @@ async function inCompany(count, body) {
 console.log(`${cpus()[0].model}, ${processors} processors, ${threads} threads, ${values.rounds} rounds in turn`);
 for (const workload of workloads) {
   const steps = values.steps ?? String(usualSteps[workload] ?? 1);
-  const ours = [process.execPath, cli, "bench", "grpo", workload, "--json", "--steps", steps, "--threads", values.threads];
+  const ours = [
+    process.execPath,
+    cli,
+    "bench",
+    "grpo",
+    workload,
+    "--json",
+    "--steps",
+    steps,
+    "--threads",
+    values.threads,
+  ];
   const sides = [["reckon", () => ask(ours).secondsPerStep]];
   if (values.peer) {
     const theirs = [...values.peer.split(" "), workload, "--steps", steps];
