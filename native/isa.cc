@@ -207,4 +207,16 @@ const KernelEntry* tableFor(IsaLevel level, size_t* count) {
 
 #endif
 
+bool levelNamed(const std::string& name, IsaLevel* level, std::string* why) {
+  for (const LevelState& state : isaLevels()) {
+    if (name != state.name) continue;
+    *level = state.level;
+    if (state.available || probeLevel(state.level)) return true;
+    *why = state.reason;
+    return false;
+  }
+  *why = "this architecture has none of that name";
+  return false;
+}
+
 }  // namespace reckon

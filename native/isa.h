@@ -26,4 +26,8 @@ const std::vector<LevelState>& isaLevels();
 // instructions without disabling them): runs one under a handler for illegal instructions.
 bool probeLevel(IsaLevel level);
 
+// Whether the level of a name can be used here, listed or not; `level` is set where it can, `why` says why it can't. A program
+// that runs kernels asks here first: Linux hands the tile registers only to a process that has asked for them.
+bool levelNamed(const std::string& name, IsaLevel* level, std::string* why);
+
 }  // namespace reckon

@@ -8,7 +8,6 @@
 // f64 value (the number, or the buffer's place). RESULTS: the contents of all buffers of all calls, in that order.
 #include <cstdio>
 #include <cstdlib>
-#include <cstring>
 #include <string>
 #include <vector>
 
@@ -78,12 +77,10 @@ void runCall(Reader& calls, Pool& pool, double version, FILE* results) {
 
 int main(int count, char** arguments) {
   if (count != 5) stop("usage: runner LEVEL THREADS CALLS RESULTS");
-  const LevelState* level = nullptr;
-  for (const LevelState& state : isaLevels()) {
-    if (std::strcmp(state.name, arguments[1]) == 0) level = &state;
-  }
-  if (!level || !level->available) stop(std::string("no instruction set ") + arguments[1] + " here");
-  Pool pool(std::atoi(arguments[2]), level->level, Precision::f32);
+  IsaLevel level;
+  std::string why;
+  if (!levelNamed(arguments[1], &level, &why)) stop(std::string("no instruction set ") + arguments[1] + " here: " + why);
+  Pool pool(std::atoi(arguments[2]), level, Precision::f32);
   Reader calls(arguments[3]);
   FILE* results = std::fopen(arguments[4], "wb");
   if (!results) stop(std::string("cannot write ") + arguments[4]);

@@ -6,17 +6,22 @@
 #include <string>
 #include <vector>
 
+#include "../../isa.h"
 #include "../../pool.h"
 #include "../../table.h"
 
 namespace reckon {
 
-inline IsaLevel levelNamed(const std::string& name) {
-  const char* names[] = {"portable", "neon", "avx2", "avx512", "avx512bf16", "amx"};
-  for (int i = 0; i < 6; i++) {
-    if (name == names[i]) return static_cast<IsaLevel>(i);
-  }
-  std::abort();
+// The level of a name, for a program that is about to run its kernels: says why and ends it where that cannot be.
+inline IsaLevel usableLevel(const char* name) {
+#if defined(RECKON_EMULATE_AMX)
+  if (std::strcmp(name, "amx") == 0) return IsaLevel::amx;  // the processor and the system are not asked
+#endif
+  IsaLevel level;
+  std::string why;
+  if (levelNamed(name, &level, &why)) return level;
+  std::fprintf(stderr, "instruction set %s cannot be used here: %s\n", name, why.c_str());
+  std::exit(3);
 }
 
 class Runner {

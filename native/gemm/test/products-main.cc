@@ -3,6 +3,9 @@
 //
 //   products-main ISA f32|bf16          the tests
 //   products-main ISA f32|bf16 check    what a device checks as it opens (../../self-check.h): prints the wrong product
+//
+// Exit status 3, and the reason on standard error, where the instruction set cannot be used. Compiled with
+// -DRECKON_EMULATE_AMX it takes `amx` anywhere: its engine is then one that emulates tiles.
 #include <cmath>
 #include <cstdio>
 
@@ -215,7 +218,7 @@ void checkInvariance(Runner& one, Runner& two, int64_t inner, int64_t outer) {
 
 int main(int count, char** words) {
   if (count < 3) return 2;
-  level = levelNamed(words[1]);
+  level = usableLevel(words[1]);
   precision = std::strcmp(words[2], "bf16") == 0 ? Precision::bf16 : Precision::f32;
   if (count == 4 && std::strcmp(words[3], "check") == 0) {
     Pool pool(2, level, precision);
