@@ -230,18 +230,36 @@ describe("a run on problems in words", () => {
     expect(merged.stdout).toMatch(
       /model +merged\nverified read back: logits differ by at most \S+ of their deviation \(0.001 allowed\)/,
     );
-    reckon.write("text.txt", "Ann has 3 apples.\n");
-    const score = async (...model: string[]) =>
-      lastLine(await reckon.run(["score", ...model, "--file", "text.txt", "--json", ...threads])).logp;
-    const [base, run, adapter, whole] = await Promise.all([
-      score("--model", "tiny"),
-      score("--model", "runs/words"),
-      score("--model", "tiny", "--adapter", "adapter"),
-      score("--model", "merged"),
-    ]);
-    expect(adapter).toBe(run);
-    expect(whole).toBeCloseTo(run, 3);
-    expect(Math.abs(run - base)).toBeGreaterThan(0.01);
+    const texts = Array.from({ length: 20 }, (_, i) => `{"text": "Ann has ${i} apples, and Ben ${3 * i + 2}."}\n`);
+    reckon.write("texts.jsonl", texts.join(""));
+    const score = async (precision: string, ...model: string[]): Promise<number[]> => {
+      const asked = ["score", ...model, "--file", "texts.jsonl", "--precision", precision, "--json", ...threads];
+      const { rows } = lastLine(await reckon.run(asked));
+      return rows.flatMap(({ logps }: { logps: (number | null)[] }) => logps.filter((logp) => logp !== null));
+    };
+    const scored = (precision: string) =>
+      Promise.all([
+        score(precision, "--model", "tiny"),
+        score(precision, "--model", "runs/words"),
+        score(precision, "--model", "tiny", "--adapter", "adapter"),
+        score(precision, "--model", "merged"),
+      ]);
+    const gap = (found: number[], expected: number[]) =>
+      Math.sqrt(found.reduce((sum, logp, i) => sum + (logp - expected[i]) ** 2, 0) / found.length);
+    const [base, run, adapter, whole] = await scored("f32");
+    expect(run.length).toBeGreaterThan(200);
+    expect(adapter).toEqual(run);
+    // f32 sums in another order: some tens of roundings of 2⁻²⁴ on logits below 32.
+    expect(Math.max(...whole.map((logp, i) => Math.abs(logp - run[i])))).toBeLessThan(32 * 64 * 2 ** -24);
+    expect(gap(run, base)).toBeGreaterThan(0.05);
+    // In bf16, w + b·a rounded once is not w rounded plus b and a rounded: every product differs by roundings of its operands,
+    // as it does from f32. What these do to the base's own log-probabilities is the yardstick: two independent such gaps
+    // differ by √2 of it (in quadrature), three roundings instead of one are fewer than twice it.
+    const [roundedBase, roundedRun, roundedAdapter, roundedWhole] = await scored("bf16");
+    expect(roundedAdapter).toEqual(roundedRun);
+    const rounding = gap(roundedBase, base);
+    expect(gap(roundedWhole, roundedRun)).toBeLessThan(2 * rounding);
+    expect(2 * rounding).toBeLessThan(gap(run, base));
   });
 
   test("an adapter on other weights is taken, with a word about it", async () => {
