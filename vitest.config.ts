@@ -4,7 +4,10 @@ import { defineConfig } from "vitest/config";
 export default defineConfig({
   test: {
     include: ["src/**/*.test.ts", "test/**/*.test.ts"],
-    testTimeout: 60_000,
+    // Guards against a hang, not limits: a machine may be busy with five other things.
+    testTimeout: 1_200_000,
+    hookTimeout: 1_200_000,
+    teardownTimeout: 120_000,
     pool: "forks",
     poolOptions: {
       forks: { maxForks: 2, execArgv: ["--import", join(import.meta.dirname, "test/typescript-threads.mjs")] },

@@ -129,6 +129,6 @@ export const settingsFor = ({ endpoint }: HubServer, cache: string): HubSettings
   cache,
   token: null,
   offline: false,
-  timeoutMs: 20_000,
+  timeoutMs: 120_000,
   retryMs: 1,
 });

@@ -27,7 +27,7 @@ describe("README", () => {
     }
     const tsc = join(root, "node_modules", "typescript", "bin", "tsc");
     await node(tsc, "-p", "tsconfig.build.json", "--outDir", join(installed, "dist"));
-  }, 60_000);
+  });
 
   afterAll(() => rmSync(project, { recursive: true, force: true }));
 

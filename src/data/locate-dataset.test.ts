@@ -20,7 +20,7 @@ beforeAll(async () => {
   };
   server = await serveHub({ "datasets/openai/gsm8k": { revisions: { main: { commit: "c".repeat(40), files } } } });
   const { endpoint } = server;
-  hub = { settings: { endpoint, cache: root, token: null, offline: false, timeoutMs: 1000, retryMs: 1 } };
+  hub = { settings: { endpoint, cache: root, token: null, offline: false, timeoutMs: 120_000, retryMs: 1 } };
 });
 afterAll(async () => {
   await server.close();

@@ -88,7 +88,7 @@ test("in a format, an answer stands where that format marks it and nowhere else"
   expect(extractAnswer("a </think> <answer> \\boxed{5} </answer>", "r1-zero").rule).toBe("answer-tag-boxed");
 });
 
-test("hostile texts of 100 kB take no time", () => {
+test("hostile texts of 100 kB take bounded work", () => {
   const n = 100_000;
   const texts = [
     "{",
@@ -106,11 +106,12 @@ test("hostile texts of 100 kB take no time", () => {
     "9",
     "1,",
   ];
-  const began = performance.now();
+  const before = process.cpuUsage();
   for (const text of texts) {
     extractAnswer(text.repeat(n / text.length), "any");
     extractAnswer(`the answer is ${text.repeat(n / text.length)}`, "any");
     extractAnswer(`$${text.repeat(n / text.length)}`, "any");
   }
-  expect(performance.now() - began).toBeLessThan(5000);
+  // Some tenths of a second of processor time; a rule that reads on from every mark takes minutes in all.
+  expect(process.cpuUsage(before).user / 1e6).toBeLessThan(30);
 });

@@ -31,12 +31,13 @@ test("a gold answer that is no number is null by both rules", () => {
   expect(gsm8kParts("#### 2", "\\frac{1}{2}")).toEqual({ "gsm8k-strict": null, "gsm8k-flexible": null });
 });
 
-test("long hostile texts take no time", () => {
-  const began = performance.now();
+test("long hostile texts take bounded work", () => {
+  const before = process.cpuUsage();
   for (const text of ["#### ".repeat(20_000), "9".repeat(100_000), "{".repeat(100_000), "-$".repeat(50_000)]) {
     extractGsm8k(text, "gsm8k-strict");
     extractGsm8k(text, "gsm8k-flexible");
     normalizeGsm8k(text);
   }
-  expect(performance.now() - began).toBeLessThan(2000);
+  // Some hundredths of a second of processor time; a rule that reads on from every mark takes minutes in all.
+  expect(process.cpuUsage(before).user / 1e6).toBeLessThan(30);
 });

@@ -17,7 +17,7 @@ const scored = ["short", "long enough"].map((text, i): PromptedAttempt => {
   };
 });
 
-const refusal = async (reward: unknown, timeLimitMs = 1000) => {
+const refusal = async (reward: unknown, timeLimitMs = 120_000) => {
   try {
     await guardReward("./mine.ts", reward as Reward, { timeLimitMs })(scored, []);
   } catch (error) {

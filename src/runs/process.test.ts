@@ -41,7 +41,8 @@ async function child(script: string): Promise<ChildProcess> {
     stdio: ["ignore", "pipe", "inherit"],
   });
   children.push(started);
-  const died = once(started, "exit").then(([code]) => Promise.reject(new Error(`the child exited with ${code}`)));
+  // Closed, not exited: what it printed has been heard by then.
+  const died = once(started, "close").then(([code]) => Promise.reject(new Error(`the child exited with ${code}`)));
   await Promise.race([once(started.stdout!, "data"), died]);
   died.catch(() => {});
   return started;

@@ -12,7 +12,7 @@ import {
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { readEvents, secondsSpent } from "../../src/runs/run-reader.ts";
-import { compileTimeoutMs, type Ended, InstalledReckon, lastLine } from "./reckon.ts";
+import { type Ended, InstalledReckon, lastLine } from "./reckon.ts";
 
 let reckon: InstalledReckon;
 
@@ -47,7 +47,7 @@ beforeAll(async () => {
   reckon = new InstalledReckon();
   reckon.write("good.yaml", recipe("good"));
   expect((await reckon.run(["run", "good.yaml"])).code).toBe(0);
-}, compileTimeoutMs);
+});
 afterAll(() => reckon.remove());
 
 describe("recipes", () => {

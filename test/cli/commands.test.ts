@@ -2,7 +2,7 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { readSamples } from "../../src/runs/run-reader.ts";
-import { compileTimeoutMs, InstalledReckon, lastLine } from "./reckon.ts";
+import { InstalledReckon, lastLine } from "./reckon.ts";
 
 let reckon: InstalledReckon;
 
@@ -23,7 +23,7 @@ beforeAll(async () => {
   const ran = await reckon.run(["run", "small.yaml"]);
   expect(ran.stderr).toContain("✓ grpo");
   expect(ran.code).toBe(0);
-}, compileTimeoutMs);
+});
 afterAll(() => reckon.remove());
 
 const stageShape = {

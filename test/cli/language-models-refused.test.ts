@@ -22,7 +22,7 @@ beforeAll(async () => {
   write("words.yaml", wordsRecipe);
   write("hello.txt", "Hello\n");
   await runRecipe(parseRecipe(wordsRecipe, "words.yaml", []));
-}, 60_000);
+});
 afterAll(() => {
   process.chdir(home);
   vi.unstubAllEnvs();

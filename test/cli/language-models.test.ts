@@ -2,7 +2,7 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { type HubServer, serveHub } from "../hub-server.ts";
-import { compileTimeoutMs, type Ended, ending, InstalledReckon, lastLine } from "./reckon.ts";
+import { type Ended, ending, InstalledReckon, lastLine } from "./reckon.ts";
 import { runHere } from "./run-here.ts";
 import { wordsRecipe, writeProblems, writeTinyModel } from "./tiny-model.ts";
 
@@ -21,7 +21,7 @@ beforeAll(async () => {
   writeProblems(reckon.cwd);
   reckon.write("words.yaml", wordsRecipe);
   ran = await reckon.run(["run", "words.yaml"]);
-}, compileTimeoutMs);
+});
 afterAll(() => reckon.remove());
 
 const threads = ["--threads", "1"];

@@ -6,9 +6,6 @@ import { fileURLToPath } from "node:url";
 
 const checkout = fileURLToPath(new URL("../../", import.meta.url));
 
-/** Time for a hook that makes an `InstalledReckon`: the compiler is slow on a busy machine. */
-export const compileTimeoutMs = 120_000;
-
 /** How a command line ended. */
 export interface Ended {
   code: number | null;

@@ -1,7 +1,7 @@
 import { copyFileSync, existsSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { compileTimeoutMs, InstalledReckon, lastLine } from "./reckon.ts";
+import { InstalledReckon, lastLine } from "./reckon.ts";
 
 const recipes = join(import.meta.dirname, "../../recipes");
 const example = readFileSync(join(recipes, "brevity.ts"), "utf8");
@@ -14,7 +14,7 @@ describe("a reward of one's own", () => {
     reckon = new InstalledReckon();
     copyFileSync(join(recipes, "own-reward.yaml"), join(reckon.cwd, "own-reward.yaml"));
     reckon.write("brevity.ts", example);
-  }, compileTimeoutMs);
+  });
 
   afterAll(() => reckon.remove());
 

@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { readEvents, runExists } from "../../src/runs/run-reader.ts";
-import { compileTimeoutMs, ending, InstalledReckon, lastLine } from "./reckon.ts";
+import { ending, InstalledReckon, lastLine } from "./reckon.ts";
 
 const recipe = `
 name: long
@@ -21,7 +21,7 @@ let reckon: InstalledReckon;
 beforeAll(() => {
   reckon = new InstalledReckon();
   reckon.write("long.yaml", recipe);
-}, compileTimeoutMs);
+});
 afterAll(() => reckon.remove());
 
 const steps = (dir: string) => readEvents(dir).filter(({ type }) => type === "metrics").length;

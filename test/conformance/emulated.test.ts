@@ -17,7 +17,7 @@ describe.skipIf(missing !== null)("kernels compiled for arm64, under emulation",
     const device = openReferenceDevice();
     expected = [];
     for (const one of cases) expected.push(await runCase(device, one));
-  }, 300_000);
+  });
 
   for (const level of ["neon", "portable"]) {
     it(`${level}: every case is as close to the reference as it must be`, async () => {

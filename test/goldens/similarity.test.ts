@@ -38,7 +38,7 @@ describe("BERTScore of 50 pairs as Python's bert-score computes it", () => {
 
   const real = join(import.meta.dirname, "../../../shared/models/all-minilm-l6-v2");
   if (!existsSync(real)) console.warn("similarity: skipped with MiniLM, which is not in ../shared/models");
-  it.skipIf(!existsSync(real))("MiniLM", { timeout: 120_000 }, async () => {
+  it.skipIf(!existsSync(real))("MiniLM", async () => {
     const { layer, plain, idf } = golden.encoders["all-minilm-l6-v2"];
     const embedder = rememberingEmbedder(real, layer);
     expectScores(await new TextSimilarity(embedder).score(pairs), plain);

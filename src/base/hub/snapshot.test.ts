@@ -184,7 +184,7 @@ describe("fetchSnapshot", () => {
       response.writeHead(200).write(content.subarray(0, 10));
       return true;
     };
-    await fetchAll("org/open", { timeoutMs: 1500 });
+    await fetchAll("org/open", { timeoutMs: 4000 });
     expect(rangesOf("model.safetensors")).toEqual([undefined, "bytes=10-"]);
   });
 

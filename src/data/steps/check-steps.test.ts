@@ -50,7 +50,7 @@ describe("checkSteps", () => {
     ]) {
       expect(problems.filter(({ solution }) => solution!.includes(kind)).length, kind).toBeGreaterThan(30);
     }
-  }, 20_000);
+  });
 
   test("hidden nodes leave true steps", () => {
     const options = { split: "supervised", count: 300, seed: 9, maxDepth: 3, stepProbability: 0.5 } as const;

@@ -180,5 +180,5 @@ test("hostile texts take bounded work", () => {
     for (const other of ["5", "\\{1,2\\}", `${text}+0`]) judgeCheaply(text, other);
   }
   // 36 judgements, some 2 s in all; unbounded, the second text alone would take minutes.
-  expect(process.cpuUsage(before).user / 1e6).toBeLessThan(20);
+  expect(process.cpuUsage(before).user / 1e6).toBeLessThan(60);
 });

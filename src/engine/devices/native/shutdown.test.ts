@@ -14,7 +14,7 @@ function run(script: string): { status: number | null; signal: string | null; ou
       if (!contents.every((value) => value === 3)) throw new Error("fill did not fill");
     };
     `;
-  const ran = spawnSync(process.execPath, ["-e", prelude + script], { encoding: "utf8", timeout: 20_000 });
+  const ran = spawnSync(process.execPath, ["-e", prelude + script], { encoding: "utf8", timeout: 600_000 });
   return { status: ran.status, signal: ran.signal, output: ran.stdout + ran.stderr };
 }
 
