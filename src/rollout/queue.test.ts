@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { Rng } from "../base/rng.ts";
-import { openDevice } from "../engine/registry.ts";
+import { type DeviceOptions, describeDevices, openDevice } from "../engine/registry.ts";
 import { Tape } from "../engine/tape.ts";
 import { type DecoderConfig, mathFormer } from "../model/config.ts";
 import { packSequences, uploadRows } from "../model/packed-batch.ts";
@@ -27,12 +27,14 @@ const options = {
   minP: 0.01,
 };
 
+type Products = Pick<DeviceOptions, "isa" | "precision">;
+
 async function withPolicy(
   config: DecoderConfig,
-  precision: "f32" | "bf16",
+  products: Products,
   body: (policy: Policy) => Promise<void>,
 ): Promise<void> {
-  const device = openDevice({ name: "native", precision, threads: 2 });
+  const device = openDevice({ name: "native", ...products, threads: 2 });
   const policy = createPolicy(device, config, { seed: 6, trained: false });
   try {
     await body(policy);
@@ -42,13 +44,14 @@ async function withPolicy(
   }
 }
 
+const levels = describeDevices().native.levels.filter(({ available }) => available);
 const cases = Object.keys(shapes).flatMap((shape) =>
-  (["f32", "bf16"] as const).map((precision) => ({ shape, precision })),
+  levels.flatMap(({ name: isa }) => (["f32", "bf16"] as const).map((precision) => ({ shape, isa, precision }))),
 );
 
-describe.each(cases)("a queue of prompts, $shape, $precision", ({ shape, precision }) => {
+describe.each(cases)("a queue of prompts, $shape, $isa, $precision", ({ shape, ...products }) => {
   it("samples the same bits however much is under way at once", async () => {
-    await withPolicy(shapes[shape], precision, async (policy) => {
+    await withPolicy(shapes[shape], products, async (policy) => {
       const sample = async (over: Partial<RolloutOptions>, list = prompts) => {
         const { attempts } = await sampleAttempts(policy, list, { ...options, streams, ...over });
         policy.stepScope.end();
@@ -75,7 +78,7 @@ describe.each(cases)("a queue of prompts, $shape, $precision", ({ shape, precisi
 });
 
 it("holds no more keys and values than it may, and gives them back", async () => {
-  await withPolicy(shapes.dense, "f32", async (policy) => {
+  await withPolicy(shapes.dense, { precision: "f32" }, async (policy) => {
     const { device, config } = policy;
     const before = device.memory().bytes;
     const held: number[] = [];
@@ -99,7 +102,7 @@ it("holds no more keys and values than it may, and gives them back", async () =>
 });
 
 it("says how far it is, and feeds only rows of attempts that go on", async () => {
-  await withPolicy(shapes.dense, "f32", async (policy) => {
+  await withPolicy(shapes.dense, { precision: "f32" }, async (policy) => {
     const seen: { attempts: number; tokens: number }[] = [];
     const { attempts, rowCount, tokenCount } = await sampleAttempts(policy, prompts, {
       ...options,
@@ -115,7 +118,7 @@ it("says how far it is, and feeds only rows of attempts that go on", async () =>
 
 describe("expert ids", () => {
   it("are those of the rows that predicted each token, as training computes them", async () => {
-    await withPolicy(shapes.mixture, "f32", async (policy) => {
+    await withPolicy(shapes.mixture, { precision: "f32" }, async (policy) => {
       const { device, config, decoder, weights, stepScope } = policy;
       const { attempts, experts } = await sampleAttempts(policy, prompts, { ...options, maxActive: 5 });
       const sequences = prompts.map((prompt, p) => ({ prompt, completions: attempts[p].map(({ tokens }) => tokens) }));
@@ -141,11 +144,11 @@ describe("expert ids", () => {
   });
 
   it("are left out when they are not wanted, or the model is dense", async () => {
-    await withPolicy(shapes.mixture, "f32", async (policy) => {
+    await withPolicy(shapes.mixture, { precision: "f32" }, async (policy) => {
       const { attempts } = await sampleAttempts(policy, prompts.slice(0, 1), { ...options, keepExperts: false });
       expect(attempts[0][0].expertIds).toBeNull();
     });
-    await withPolicy(shapes.dense, "f32", async (policy) => {
+    await withPolicy(shapes.dense, { precision: "f32" }, async (policy) => {
       expect((await sampleAttempts(policy, prompts.slice(0, 1), options)).attempts[0][0].expertIds).toBeNull();
     });
   });
