@@ -44,7 +44,7 @@ export class Tape {
   protected backwards: (() => void)[] = [];
   /** Above 0 while `regrouped` runs. */
   protected regroupedDepth = 0;
-  protected readonly activations: KeptActivations;
+  readonly activations: KeptActivations;
   /** Buffers of gradients that have been gone through and of tensors that are computed again, by length. */
   private readonly spent = new Map<number, DeviceBuffer[]>();
   protected inSection = false;

@@ -35,7 +35,9 @@ const optimizerFields = {
   microBatchTokens: z
     .union([z.literal("auto"), whole("", 16)])
     .default("auto")
-    .describe("rows of one forward and backward pass, at most; auto: as many as take 1 GiB, up to 8192"),
+    .describe(
+      "rows of one forward and backward pass, at most; auto: as many as take 1 GiB, up to 8192. A group of more than twice as many is cut into attempts; of such an attempt alone, blocks are computed again on the way back",
+    ),
   balanceCoefficient: z
     .number()
     .min(0)

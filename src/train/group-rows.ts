@@ -2,7 +2,7 @@ import { type PackedSequence, packedRows, packSequences } from "../model/packed-
 import { type Policy, scoreBatch } from "../model/policy.ts";
 import type { ScoredGroup } from "../records/attempt.ts";
 import { forwardFlops } from "./flops.ts";
-import { fillMicroBatches } from "./micro-batches.ts";
+import { fillMicroBatches, inParts } from "./micro-batches.ts";
 
 /** A group as the trainer packs it: its prompt once, then its attempts. */
 export const packedGroup = ({ prompt, attempts }: Pick<ScoredGroup, "prompt" | "attempts">): PackedSequence => ({
@@ -47,7 +47,7 @@ export async function referenceOfGroups(
   groups: readonly Pick<ScoredGroup, "prompt" | "attempts">[],
   { microBatchTokens, sampling }: { microBatchTokens: number; sampling: { temperature: number } },
 ): Promise<{ refLogps_PG: Float64Array[][]; tokens: number; flops: number }> {
-  const sequences = groups.map(packedGroup);
+  const sequences = inParts(groups.map(packedGroup), microBatchTokens);
   const ranges = fillMicroBatches(sequences, microBatchTokens);
   const found = await referenceLogps(reference, { sequences, ranges }, sampling);
   let end = 0;

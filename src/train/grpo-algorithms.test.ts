@@ -187,7 +187,8 @@ describe("another engine's samples", () => {
     const options = completeGrpoOptions(
       settings({
         updatesPerRollout: 2,
-        microBatchTokens: 1,
+        // Groups have up to 18 rows: none is cut, no two meet.
+        microBatchTokens: 9,
         ...over,
         loss: (batch, whole) => {
           seen.push({

@@ -7,11 +7,12 @@ import type { Rollout } from "../rollout/rollout.ts";
 import { countTokens, packedGroup } from "./group-rows.ts";
 import type { CompleteGrpoOptions } from "./grpo-options.ts";
 import { type LiveGroup, liveGroups } from "./live-groups.ts";
-import { fillMicroBatches } from "./micro-batches.ts";
+import { fillMicroBatches, partsOf } from "./micro-batches.ts";
 import { joined } from "./token-arrays.ts";
 
 /** The live groups of a step, laid out for its updates. */
 export interface UpdatePlan {
+  /** Those far larger than a micro-batch in parts. */
   groups: LiveGroup[];
   /** Their attempts, by number in the rollout. */
   attempts: number[];
@@ -40,18 +41,26 @@ interface PlannedTokens {
 /** Going back over all rows without a forward pass beats both over the live ones from this share of live rows on. */
 const adoptAbove = 2 / 3;
 
-/** Lays out what is to be learned from of a rollout; null when nothing is. */
+/**
+ * Lays out what is to be learned from of a rollout; null when nothing is.
+ *
+ * @param cuts whether groups far larger than a micro-batch may be cut: not with dropout, whose masks go by the row
+ */
 export function planUpdates(
   scored: readonly ScoredGroup[],
   rollout: Rollout,
   klCoefficient: number | undefined,
   options: CompleteGrpoOptions,
+  { cuts }: { cuts: boolean },
 ): UpdatePlan | null {
-  const live = liveGroups(scored, options);
-  if (live.length === 0) return null;
+  const whole = liveGroups(scored, options);
+  if (whole.length === 0) return null;
+  const adopts =
+    rollout.keptAll && rowsOf(whole.map(({ group }) => packedGroup(group))) >= adoptAbove * rollout.rowCount;
+  // A rollout that is adopted is gone back through whole.
+  const live = adopts || !cuts ? whole : whole.flatMap((one) => cut(one, options.microBatchTokens));
   const groups = live.map(({ group }) => group);
   const sequences = groups.map(packedGroup);
-  const rows = sequences.reduce((sum, sequence) => sum + packedRows(sequence), 0);
   const starts = [0];
   for (const { attempts } of groups)
     for (const { tokens } of attempts) starts.push(starts[starts.length - 1] + tokens.length);
@@ -66,12 +75,27 @@ export function planUpdates(
       maxLength: options.sampling.maxNewTokens,
       ...(klCoefficient !== undefined && { klCoefficient }),
     },
-    rows,
-    adopts: rollout.keptAll && rows >= adoptAbove * rollout.rowCount,
+    rows: rowsOf(sequences),
+    adopts,
     tokens: planTokens(live, rollout, options),
     starts,
   };
 }
+
+const rowsOf = (sequences: readonly PackedSequence[]): number =>
+  sequences.reduce((sum, sequence) => sum + packedRows(sequence), 0);
+
+/** A group in parts, where it is far larger than a micro-batch. */
+const cut = ({ group, place }: { group: LiveGroup; place: number }, microBatchTokens: number) =>
+  partsOf(packedGroup(group), microBatchTokens).map(([begin, end]) => ({
+    place,
+    group: {
+      prompt: group.prompt,
+      attempts: group.attempts.slice(begin, end),
+      advantages: group.advantages.slice(begin, end),
+      places: group.places.slice(begin, end),
+    },
+  }));
 
 function planTokens(
   live: readonly { group: LiveGroup; place: number }[],

@@ -78,7 +78,8 @@ export async function updateOnGroups(
     seconds: 0,
     flops: 0,
   };
-  const plan = planUpdates(input.groups, input.rollout, input.klCoefficient, options);
+  const cuts = !run.policy.adapter?.options.dropout;
+  const plan = planUpdates(input.groups, input.rollout, input.klCoefficient, options, { cuts });
   if (plan) {
     // A reward that KL was taken off has it already.
     const reference = options.kl?.in === "reward" ? null : run.reference;
@@ -160,8 +161,8 @@ function forwardPass(
   { liveRows, dropout }: { liveRows: number; dropout: PassOptions["dropout"] },
 ): OpenPass {
   const batch = packSequences(sequences);
-  const tape = trainingTape(policy, options);
   const rows = batch.tokens.length;
+  const tape = trainingTape(policy, options, rows);
   const uploaded = uploadRows(policy.stepScope, batch, policy.config);
   const { hidden, routings } = policy.decoder.forward(tape, policy.weights, uploaded, {
     balanceScale: (options.balanceCoefficient * rows) / (liveRows * policy.config.layers),

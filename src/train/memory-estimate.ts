@@ -11,6 +11,7 @@ import { EasiestFirst } from "./easiest-first.ts";
 import { EpochOrder } from "./epoch-order.ts";
 import { trainGrpo } from "./grpo.ts";
 import type { GrpoTrainingOptions } from "./grpo-options.ts";
+import { isOversized } from "./memory.ts";
 import { fillMicroBatches } from "./micro-batches.ts";
 import { trainPpo } from "./ppo.ts";
 import { closeCritic } from "./ppo-critic.ts";
@@ -87,7 +88,16 @@ async function runHeaviestStep(
   whole: TrainingPlan,
 ): Promise<void> {
   const plan = withoutCurriculum(whole);
-  const step = heaviestStep(plan);
+  for (const step of heaviestSteps(plan)) await runStep(device, policy, optimizer, plan, step);
+}
+
+async function runStep(
+  device: CountingDevice,
+  policy: Policy,
+  optimizer: AdamW,
+  plan: TrainingPlan,
+  step: number,
+): Promise<void> {
   const only = { ...plan.options.schedule, totalSteps: step + 1 };
   const run = { policy, optimizer, firstStep: step };
   const stop = async () => "stop" as const;
@@ -128,27 +138,33 @@ function withoutCurriculum(plan: TrainingPlan): TrainingPlan {
 /** Steps that are looked at for the heaviest one: among so many, one is about as heavy as they get. */
 const mostLooked = 1000;
 
-/** The step whose largest pass has the most rows; of several the first. */
-function heaviestStep(plan: TrainingPlan): number {
+/**
+ * The step whose largest pass has the most rows, of several the first; where that pass is one of which only inputs of layers
+ * are kept, also the step with the largest pass of which more is.
+ */
+function heaviestSteps(plan: TrainingPlan): number[] {
   const steps = Math.min(plan.options.schedule.totalSteps, mostLooked);
   const { seed = 0 } = plan.options;
   if (plan.kind !== "supervised") {
     const { promptsPerStep = plan.kind === "ppo" ? 128 : 32 } = plan.options;
     const order = new EpochOrder(plan.prompts, [seed, 3]);
-    return largest(steps, (step) =>
-      order.at(step, promptsPerStep).reduce((rows, { tokens }) => rows + tokens.length, 0),
-    );
+    const rows = (step: number) => order.at(step, promptsPerStep).reduce((sum, { tokens }) => sum + tokens.length, 0);
+    return [largest(steps, rows)];
   }
   const { batchSize = 64, microBatchTokens = 8192 } = plan.options;
   const order = new EpochOrder(plan.demonstrations, [seed, 2]);
-  return largest(steps, (step) => {
+  const passes = (step: number) => {
     const sequences = order
       .at(step, batchSize)
       .map(({ prompt, completion }) => ({ prompt: prompt.tokens, completions: [completion] }));
     const rows = (begin: number, end: number) =>
       sequences.slice(begin, end).reduce((sum, sequence) => sum + packedRows(sequence), 0);
-    return Math.max(...fillMicroBatches(sequences, microBatchTokens).map(([begin, end]) => rows(begin, end)));
-  });
+    return fillMicroBatches(sequences, microBatchTokens).map(([begin, end]) => rows(begin, end));
+  };
+  const whole = (rows: number) => !isOversized(rows, microBatchTokens);
+  const heaviest = largest(steps, (step) => Math.max(...passes(step)));
+  if (passes(heaviest).every(whole)) return [heaviest];
+  return [heaviest, largest(steps, (step) => Math.max(0, ...passes(step).filter(whole)))];
 }
 
 function largest(count: number, weigh: (i: number) => number): number {

@@ -19,18 +19,26 @@ function activationsPerRow({ config, adapter }: Pick<Policy, "config" | "adapter
   return ends + layers * (products + cheap + 2 * scales) + additions;
 }
 
+/** A sequence of up to this many times a micro-batch is a pass as it is: cutting it would compute its prompt again. */
+const leeway = 2;
+
+/** Whether a sequence has so many rows that it is cut, or where it cannot be, keeps the inputs of its layers alone. */
+export const isOversized = (rows: number, microBatchTokens: number): boolean => rows > leeway * microBatchTokens;
+
 /**
- * The tape of a training pass: beside frozen weights it computes again what is cheap to, and with gradient checkpointing
- * every block. Gradients are the same bits either way.
+ * The tape of a training pass: beside frozen weights it computes again what is cheap to, and every block with gradient
+ * checkpointing or where a single sequence is more than twice a micro-batch. Gradients are the same bits either way.
+ *
+ * @param rows of the pass
  */
-export const trainingTape = (
+export function trainingTape(
   { stepScope, adapter }: Policy,
-  { gradientCheckpointing }: { gradientCheckpointing: boolean },
-): Tape =>
-  new Tape(stepScope, {
-    recording: true,
-    activations: gradientCheckpointing ? "inputs" : adapter ? "costly" : "all",
-  });
+  { gradientCheckpointing, microBatchTokens }: { gradientCheckpointing: boolean; microBatchTokens: number },
+  rows: number,
+): Tape {
+  const inputsAlone = gradientCheckpointing || isOversized(rows, microBatchTokens);
+  return new Tape(stepScope, { recording: true, activations: inputsAlone ? "inputs" : adapter ? "costly" : "all" });
+}
 
 /** Activations of a rollout are kept for backward up to this many bytes. */
 const keepAllBytes = 2 ** 30;

@@ -5,7 +5,7 @@ import { decoderArrays } from "../model/definitions.ts";
 import { type PackedSequence, packedRows, packSequences, uploadRows } from "../model/packed-batch.ts";
 import { entryLogps, type Policy } from "../model/policy.ts";
 import { countedPolicy, purposes } from "./counted-policy.ts";
-import { trainingTape } from "./memory.ts";
+import { isOversized, trainingTape } from "./memory.ts";
 
 /**
  * Splits sequences, in order, into micro-batches of at most `budgetRows` rows each; a sequence that is larger alone
@@ -29,6 +29,28 @@ export function fillMicroBatches(sequences: readonly PackedSequence[], budgetRow
   if (begin < sequences.length) ranges.push([begin, sequences.length]);
   return ranges;
 }
+
+/**
+ * Cuts a sequence that has far more rows than a micro-batch into parts that fit, each with the prompt and some of the
+ * completions, at least one. Gradients and log-probabilities are sums over the parts; only the prompt is computed again.
+ *
+ * @returns ranges [begin, end) of completions, in order; one where nothing is cut
+ */
+export function partsOf(sequence: PackedSequence, budgetRows: number): [number, number][] {
+  const { prompt, completions } = sequence;
+  if (completions.length < 2 || !isOversized(packedRows(sequence), budgetRows)) return [[0, completions.length]];
+  const alone = completions.map((completion) => ({ prompt: [], completions: [completion] }));
+  return fillMicroBatches(alone, Math.max(1, budgetRows - prompt.length));
+}
+
+/** Sequences with those that are far too large cut into parts. Completions stay in their order. */
+export const inParts = (sequences: readonly PackedSequence[], budgetRows: number): PackedSequence[] =>
+  sequences.flatMap((sequence) =>
+    partsOf(sequence, budgetRows).map(([begin, end]) => ({
+      prompt: sequence.prompt,
+      completions: sequence.completions.slice(begin, end),
+    })),
+  );
 
 /** Bytes that a forward and backward pass of an automatic micro-batch may take, besides what it takes for any rows. */
 const passBytes = 2 ** 30;
@@ -65,7 +87,7 @@ function runPass(policy: Policy, rows: number, options: { gradientCheckpointing:
   const length = 16;
   const sequence = { prompt: [0], completions: [new Array<number>(length).fill(0)] };
   const batch = packSequences(new Array<PackedSequence>(rows / length).fill(sequence));
-  const tape = trainingTape(policy, options);
+  const tape = trainingTape(policy, { ...options, microBatchTokens: rows }, rows);
   const { hidden } = policy.decoder.forward(tape, policy.weights, uploadRows(policy.stepScope, batch, policy.config), {
     dropout: { update: 0, firstRow: 0 },
   });

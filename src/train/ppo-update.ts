@@ -9,7 +9,7 @@ import { forgetGradients } from "./clean-step.ts";
 import { backwardPasses, forwardFlops } from "./flops.ts";
 import type { UpdateReport } from "./grpo-update.ts";
 import { trainingTape } from "./memory.ts";
-import { fillMicroBatches } from "./micro-batches.ts";
+import { fillMicroBatches, partsOf } from "./micro-batches.ts";
 import type { WeighedAttempt } from "./ppo-experience.ts";
 import { type CompletePpoOptions, lossOf } from "./ppo-options.ts";
 import type { PpoRun } from "./ppo-run.ts";
@@ -116,12 +116,15 @@ type Accumulated = Pick<UpdateReport, "loss" | "batches" | "samplerGap" | "auxLo
 /** The gradient of one minibatch, micro-batch by micro-batch. */
 async function accumulate(
   { policy, critic, optimizer }: PpoRun,
-  groups: readonly TrainedGroup[],
+  minibatch: readonly TrainedGroup[],
   options: CompletePpoOptions,
   first: boolean,
 ): Promise<Accumulated> {
   const { device, config, stepScope } = policy;
   const loss = lossOf(options);
+  // Dropout's masks go by the row: with it nothing is cut.
+  const mostRows = policy.adapter?.options.dropout ? Number.POSITIVE_INFINITY : options.microBatchTokens;
+  const groups = minibatch.flatMap((group) => cut(group, mostRows));
   const sequences = groups.map(({ packed }) => packed);
   const rowsOfAll = sequences.reduce((sum, sequence) => sum + packedRows(sequence), 0);
   const whole = sizesOf(groups);
@@ -131,8 +134,8 @@ async function accumulate(
   let firstRow = 0;
   for (const [begin, end] of fillMicroBatches(sequences, options.microBatchTokens)) {
     const packed = packSequences(sequences.slice(begin, end));
-    const tape = trainingTape(policy, options);
     const rows = packed.tokens.length;
+    const tape = trainingTape(policy, options, rows);
     const { hidden, routings } = policy.decoder.forward(tape, policy.weights, uploadRows(stepScope, packed, config), {
       balanceScale: (options.balanceCoefficient * rows) / (rowsOfAll * config.layers),
       dropout: { update: optimizer.steps, firstRow },
@@ -162,6 +165,13 @@ async function accumulate(
   }
   return found;
 }
+
+/** A group in parts, where it is far larger than a micro-batch. */
+const cut = ({ packed, attempts }: TrainedGroup, microBatchTokens: number): TrainedGroup[] =>
+  partsOf(packed, microBatchTokens).map(([begin, end]) => ({
+    packed: { prompt: packed.prompt, completions: packed.completions.slice(begin, end) },
+    attempts: attempts.slice(begin, end),
+  }));
 
 function sizesOf(groups: readonly TrainedGroup[]): LossNormalizer {
   const attempts = groups.flatMap((group) => group.attempts);

@@ -3,7 +3,7 @@ import { type PackedSequence, packSequences, uploadRows } from "../model/packed-
 import { entryRows, type Policy } from "../model/policy.ts";
 import type { ValueHead } from "../model/value-head.ts";
 import type { Attempt, ScoredGroup } from "../records/attempt.ts";
-import { fillMicroBatches } from "./micro-batches.ts";
+import { fillMicroBatches, inParts } from "./micro-batches.ts";
 
 /** What a critic says of one attempt. */
 export interface ValuedTokens {
@@ -30,25 +30,23 @@ export async function valueAttempts(
   { bootstrapCut, microBatchTokens }: { bootstrapCut: boolean; microBatchTokens: number },
 ): Promise<ValuedTokens[][]> {
   const goesOn = ({ stop }: Attempt) => bootstrapCut && stop === "length";
-  const sequences = groups.map(({ prompt, attempts }): PackedSequence => {
+  const whole = groups.map(({ prompt, attempts }): PackedSequence => {
     // Entries are the states before tokens: one more token makes the state after the last one an entry.
     const completions = attempts.map((attempt) => (goesOn(attempt) ? [...attempt.tokens, anyToken] : attempt.tokens));
     return { prompt: prompt.tokens, completions };
   });
-  const valued: ValuedTokens[][] = [];
-  for (const [begin, end] of fillMicroBatches(sequences, microBatchTokens)) {
-    const values = await valuesOf(policy, head, sequences.slice(begin, end));
-    let entry = 0;
-    for (const { attempts } of groups.slice(begin, end))
-      valued.push(
-        attempts.map((attempt) => {
-          const own = values.slice(entry, entry + attempt.tokens.length);
-          entry += own.length;
-          return { values: own, valueAfter: goesOn(attempt) ? values[entry++] : 0 };
-        }),
-      );
-  }
-  return valued;
+  const sequences = inParts(whole, microBatchTokens);
+  const found: number[] = [];
+  for (const [begin, end] of fillMicroBatches(sequences, microBatchTokens))
+    for (const value of await valuesOf(policy, head, sequences.slice(begin, end))) found.push(value);
+  let entry = 0;
+  return groups.map(({ attempts }) =>
+    attempts.map((attempt) => {
+      const values = found.slice(entry, entry + attempt.tokens.length);
+      entry += values.length;
+      return { values, valueAfter: goesOn(attempt) ? found[entry++] : 0 };
+    }),
+  );
 }
 
 /** Value of every entry's state. */

@@ -114,7 +114,7 @@ async function accumulate(
   for (const [begin, end] of fillMicroBatches(sequences, microBatchTokens)) {
     const batch = packSequences(sequences.slice(begin, end));
     const share = batch.tokens.length / rows;
-    const tape = trainingTape(policy, { gradientCheckpointing });
+    const tape = trainingTape(policy, { gradientCheckpointing, microBatchTokens }, batch.tokens.length);
     const uploaded = uploadRows(stepScope, batch, config);
     const { hidden, routings } = policy.decoder.forward(tape, policy.weights, uploaded, {
       balanceScale: (balanceCoefficient * share) / config.layers,
