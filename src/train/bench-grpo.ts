@@ -7,13 +7,23 @@ import type { Prompt } from "../records/problem.ts";
 import type { Grading } from "../rollout/attempts.ts";
 import { AdamW } from "../update/adamw.ts";
 import { type BenchOptions, type BenchSettings, type BenchSurroundings, onBenchDevice } from "./bench-run.ts";
-import { type BenchModel, benchPolicy, parameterCount } from "./bench-workloads.ts";
+import {
+  type BenchModel,
+  type BenchWeights,
+  benchConfig,
+  benchLora,
+  benchPolicy,
+  parameterCount,
+  requireSizes,
+} from "./bench-workloads.ts";
 import { trainGrpo } from "./grpo.ts";
 import type { GrpoTrainingOptions } from "./grpo-options.ts";
+import { automaticMicroBatch } from "./micro-batches.ts";
 
-/** What `benchGrpo` measured; seconds are medians over steps, the first step left out. */
+/** What `benchGrpo` measured; seconds are medians over the timed steps. */
 export interface GrpoBenchResult extends BenchSurroundings {
   workload: GrpoWorkload;
+  sizes: GrpoBenchSizes;
   secondsPerStep: number;
   /** Of a step: sampling. */
   generateSeconds: number;
@@ -25,14 +35,38 @@ export interface GrpoBenchResult extends BenchSurroundings {
   completionTokensPerSecond: number;
 }
 
-/** Sizes of a step: P prompts × G completions, tokens of each, LoRA's rank (0: all weights are trained). */
+/** Sizes of a step; all but the model can be told otherwise. */
+export interface GrpoBenchSizes {
+  /** P prompts × G completions. */
+  prompts: number;
+  group: number;
+  /** Tokens of each. */
+  promptTokens: number;
+  completionTokens: number;
+  /** LoRA's rank; 0: all weights are trained. */
+  rank: number;
+  /** Blocks of the model; null: as many as the published one has. */
+  layers: number | null;
+  /** How frozen weights are held. */
+  weights: BenchWeights;
+  /** Rows of a pass, at most; `auto`: as in a recipe. */
+  microBatchTokens: number | "auto";
+  gradientCheckpointing: boolean;
+}
+
+interface WorkloadSizes
+  extends Pick<GrpoBenchSizes, "prompts" | "group" | "promptTokens" | "completionTokens" | "rank"> {
+  model: BenchModel;
+  learningRate: number;
+}
+
 const workloads = {
   "tiny-dense": {
     model: "tiny-dense",
     prompts: 32,
     group: 4,
-    promptLength: 16,
-    completionLength: 32,
+    promptTokens: 16,
+    completionTokens: 32,
     rank: 0,
     learningRate: 1e-4,
   },
@@ -40,8 +74,17 @@ const workloads = {
     model: "smol-135m",
     prompts: 2,
     group: 8,
-    promptLength: 96,
-    completionLength: 64,
+    promptTokens: 96,
+    completionTokens: 64,
+    rank: 16,
+    learningRate: 1e-5,
+  },
+  "smol-360m-lora": {
+    model: "smol-360m",
+    prompts: 2,
+    group: 8,
+    promptTokens: 96,
+    completionTokens: 64,
     rank: 16,
     learningRate: 1e-5,
   },
@@ -49,12 +92,12 @@ const workloads = {
     model: "granite-moe-1b",
     prompts: 1,
     group: 8,
-    promptLength: 96,
-    completionLength: 48,
+    promptTokens: 96,
+    completionTokens: 48,
     rank: 16,
     learningRate: 1e-5,
   },
-} as const satisfies Record<string, { model: BenchModel } & Record<string, number | string>>;
+} as const satisfies Record<string, WorkloadSizes>;
 
 /** Name of a workload. */
 export type GrpoWorkload = keyof typeof workloads;
@@ -62,40 +105,59 @@ export type GrpoWorkload = keyof typeof workloads;
 export const grpoWorkloads = Object.keys(workloads) as GrpoWorkload[];
 
 /**
- * One of the peers' GRPO workloads: random weights, every completion forced to full length, β 0.04, temperature 1. With
- * LoRA the weights are bf16 and frozen, adapters sit on queries and values, and KL is measured against the model without
- * them.
+ * One of the peers' GRPO workloads, or one of other sizes: random weights, every completion forced to full length, β 0.04,
+ * temperature 1. With LoRA the weights are bf16 and frozen, adapters sit on queries and values, and KL is measured against the
+ * model without them.
  *
- * @param options steps to time, after one that is not; seed: names weights, prompts and sampling; device options as for
- *   `openDevice`
- * @throws DeviceError when the device cannot be had; ConfigError when its options are out of range
+ * @param options steps to time, after those that are not; seed: names weights, prompts and sampling; sizes that differ from the
+ * workload's; device options as for `openDevice`
+ * @throws DeviceError when the device cannot be had; ConfigError when its options, or sizes, are out of range
  */
-export const benchGrpo = (workload: GrpoWorkload, options: BenchOptions = {}): Promise<GrpoBenchResult> =>
-  onBenchDevice(options, { steps: 20 }, (device, settings) => timeSteps(device, workload, settings));
+export const benchGrpo = (
+  workload: GrpoWorkload,
+  { sizes: given = {}, ...options }: BenchOptions & { sizes?: Partial<GrpoBenchSizes> } = {},
+): Promise<GrpoBenchResult> => {
+  const sizes = sizesOf(workload, given);
+  return onBenchDevice(options, { steps: 20 }, (device, settings) => timeSteps(device, { workload, sizes }, settings));
+};
+
+/** A workload's own passes hold all their rows: one micro-batch, as the peers'. Of other sizes they are as a recipe has them. */
+function sizesOf(workload: GrpoWorkload, given: Partial<GrpoBenchSizes>): GrpoBenchSizes {
+  const { model: _, learningRate: __, ...own } = workloads[workload];
+  const asked = Object.fromEntries(Object.entries(given).filter(([, value]) => value !== undefined));
+  const sizes: GrpoBenchSizes = {
+    layers: null,
+    weights: "bf16",
+    microBatchTokens: Object.keys(asked).length > 0 ? "auto" : 8192,
+    gradientCheckpointing: false,
+    ...own,
+    ...asked,
+  };
+  requireSizes(sizes, { group: 2, rank: 0 });
+  return sizes;
+}
 
 async function timeSteps(
   device: Device,
-  workload: GrpoWorkload,
-  { steps, seed, onStep }: BenchSettings,
+  { workload, sizes }: { workload: GrpoWorkload; sizes: GrpoBenchSizes },
+  { steps, warmUp, seed, onStep }: BenchSettings,
 ): Promise<Omit<GrpoBenchResult, keyof BenchSurroundings>> {
-  const {
-    model,
-    prompts: promptsPerStep,
-    group,
-    promptLength,
-    completionLength,
-    rank,
-    learningRate,
-  } = workloads[workload];
-  const policy = benchPolicy(device, model, { rank, seed });
+  const { model, learningRate } = workloads[workload];
+  const { prompts: promptsPerStep, group, promptTokens, completionTokens, rank, gradientCheckpointing } = sizes;
+  const config = benchConfig(model, { layers: sizes.layers, positions: promptTokens + completionTokens });
+  const microBatchTokens =
+    sizes.microBatchTokens === "auto"
+      ? automaticMicroBatch({ config, lora: rank > 0 ? benchLora(rank) : null }, { gradientCheckpointing })
+      : sizes.microBatchTokens;
+  const policy = benchPolicy(device, config, { rank, seed, weights: sizes.weights });
   const reference = freezePolicy(policy);
   const optimizer = new AdamW(policy.parameters, { beta2: 0.999 });
   const rng = new Rng(seed, 1);
   const prompts = Array.from(
-    { length: promptsPerStep * (steps + 1) },
+    { length: promptsPerStep * (steps + warmUp) },
     (_, i): Prompt => ({
       problem: { id: String(i), question: "", answer: "" },
-      tokens: Array.from({ length: promptLength }, () => rng.integer(3, 42)),
+      tokens: Array.from({ length: promptTokens }, () => rng.integer(3, 42)),
     }),
   );
   const grading: Grading = {
@@ -106,12 +168,14 @@ async function timeSteps(
       scored.map(({ attempt }) => ({ correct: (attempt.tokens.reduce((sum, id) => sum + id, 0) % 7) / 7 })),
   };
   const training: GrpoTrainingOptions = {
-    schedule: { learningRate, warmupSteps: 0, totalSteps: steps + 1, decay: "linear", finalShare: 0 },
+    schedule: { learningRate, warmupSteps: 0, totalSteps: steps + warmUp, decay: "linear", finalShare: 0 },
     loss: (batch, whole) =>
       grpoLoss(batch, { clipLow: 0.2, clipHigh: 0.2, beta: 0.04, entropyBonus: 0, aggregation: "dapo" }, whole),
-    sampling: { temperature: 1, topK: 0, topP: 1, maxNewTokens: completionLength, ignoreEos: true },
+    sampling: { temperature: 1, topK: 0, topP: 1, maxNewTokens: completionTokens, ignoreEos: true },
     promptsPerStep,
     group,
+    microBatchTokens,
+    gradientCheckpointing,
     // transformers leaves the load-balancing loss out, too, unless it is asked for.
     balanceCoefficient: 0,
     seed,
@@ -127,9 +191,9 @@ async function timeSteps(
     grading,
     training,
     async ({ step, metrics }) => {
-      if (step > 0) {
+      if (step >= warmUp) {
         for (const [name, list] of Object.entries(taken)) list.push(metrics[name]);
-        onStep(step, metrics.step_time);
+        onStep(step - warmUp + 1, metrics.step_time);
       }
       return "go on";
     },
@@ -138,11 +202,12 @@ async function timeSteps(
   const secondsPerStep = median(taken.step_time);
   return {
     workload,
+    sizes: { ...sizes, microBatchTokens },
     secondsPerStep,
     generateSeconds: median(taken["rollout/seconds"]),
     updateSeconds: median(taken["update/seconds"]),
-    params: parameterCount(model) + (rank === 0 ? 0 : trainedParams),
+    params: parameterCount(config) + (rank === 0 ? 0 : trainedParams),
     trainedParams,
-    completionTokensPerSecond: (promptsPerStep * group * completionLength) / secondsPerStep,
+    completionTokensPerSecond: (promptsPerStep * group * completionTokens) / secondsPerStep,
   };
 }

@@ -229,6 +229,20 @@ test("bench prints what other programs are held against", async () => {
   for (const field of ["secondsPerStep", "generateSeconds", "updateSeconds", "peakRssMb"])
     expect(tiny[field]).toBeGreaterThan(0);
   expect(tiny).toMatchObject({ threads: 1, steps: 1 });
+  const sizes = ["--prompts", "2", "--group", "3", "--prompt-tokens", "5", "--completion-tokens", "4", "--layers", "1"];
+  const timed = ["--steps", "1", "--threads", "1", "--json"];
+  const small = lastLine(await reckon.run(["bench", "grpo", "tiny-dense", ...sizes, "--checkpointing", ...timed]));
+  expect(small.sizes).toMatchObject({ prompts: 2, group: 3, promptTokens: 5, completionTokens: 4, layers: 1 });
+  expect(small.sizes).toMatchObject({ microBatchTokens: 8192, gradientCheckpointing: true });
+  expect(small.completionTokensPerSecond * small.secondsPerStep).toBeCloseTo(2 * 3 * 4, 6);
+  // One block of two, and of 64 embeddings.
+  expect(small.params).toBe((tiny.params - 64 * 128 - 128) / 2 + 64 * 128 + 128);
+  const adapted = ["--batch", "2", "--length", "9", "--rank", "2", "--weights", "nf4"];
+  const sft = lastLine(await reckon.run(["bench", "sft", "tiny-dense", ...adapted, ...timed]));
+  expect(sft.sizes).toMatchObject({ batch: 2, length: 9, rank: 2, weights: "nf4", layers: null });
+  expect(sft.tokensPerSecond * sft.secondsPerStep).toBeCloseTo(2 * 9, 6);
+  // Two blocks, queries and values, both halves of rank 2 and width 128.
+  expect(sft.trainedParams).toBe(2 * 2 * 2 * 2 * 128);
   const shape = ["--m", "8", "--k", "32", "--n", "16", "--dtype", "f32", "--threads", "1"];
   const [product, ...more] = lastLine(
     await reckon.run(["bench", "matmul", ...shape, "--out", "matmul.json", "--json"]),
