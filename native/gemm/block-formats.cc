@@ -36,15 +36,17 @@ RECKON_INLINE float halfValue(uint16_t half) {
 
 RECKON_INLINE float halfAt(const uint8_t* at) { return halfValue(read<uint16_t>(at)); }
 
-// Panels of 32 rows: word ((row div 32) · inner + i) · 32 + row mod 32 is the upper half of element (row, i).
+// The upper halves of f32 numbers, where bf16Word says.
 struct Bf16 {
   static size_t bytes(int64_t outer, int64_t inner) {
-    return sizeof(uint16_t) * ((outer + kBf16Panel - 1) / kBf16Panel * kBf16Panel) * inner;
+    return sizeof(uint32_t) * ceilDivide(outer, kBf16Panel) * bf16PanelWords(inner);
   }
   static void decode(const uint8_t* matrix, int64_t, int64_t inner, int64_t row, int64_t begin, int64_t count, float* __restrict to) {
-    const uint16_t* from = reinterpret_cast<const uint16_t*>(matrix) +
-                           (row / kBf16Panel * inner + begin) * kBf16Panel + row % kBf16Panel;
-    for (int64_t i = 0; i < count; i++) to[i] = asFloat(static_cast<uint32_t>(from[i * kBf16Panel]) << 16);
+    const uint32_t* from = reinterpret_cast<const uint32_t*>(matrix) + bf16Word(inner, row, begin);
+    for (int64_t i = 0; i < count; i += 2, from += kBf16Panel) {
+      to[i] = asFloat(*from << 16);
+      to[i + 1] = asFloat(*from & 0xffff0000u);
+    }
   }
 };
 

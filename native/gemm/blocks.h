@@ -34,12 +34,10 @@ RECKON_INLINE void finish(Vec (&sums)[ROWS][VECTORS], int64_t columns, const Out
   }
 }
 
-template <class Element>
-using TileOf = void (*)(const Left&, const RightOf<Element>&, int64_t depth, const Ahead&, const Output&);
-using Tile = TileOf<float>;
+using Tile = void (*)(const Left&, const Right&, int64_t depth, const Ahead&, const Output&);
 
-template <class Multiply, int ROWS, int VECTORS, int PANELS, bool BY_DEPTH, bool MASKED, class Element = float>
-void tile(const Left& left, const RightOf<Element>& right, int64_t depth, const Ahead& ahead, const Output& output) {
+template <class Multiply, int ROWS, int VECTORS, int PANELS, bool BY_DEPTH, bool MASKED>
+void tile(const Left& left, const Right& right, int64_t depth, const Ahead& ahead, const Output& output) {
   for (int r = 0; r < ROWS; r++) {
     for (int v = 0; v < VECTORS * PANELS; v++) __builtin_prefetch(output.c + r * output.stride + v * W, 1);
   }
@@ -49,15 +47,13 @@ void tile(const Left& left, const RightOf<Element>& right, int64_t depth, const 
 }
 
 // Tiles by rows − 1 and vectors − 1.
-template <class Element>
-struct TileTableOf {
-  TileOf<Element> tiles[kTileRows][kTileVectors];
+struct TileTable {
+  Tile tiles[kTileRows][kTileVectors];
 };
-using TileTable = TileTableOf<float>;
 
-template <class Multiply, bool BY_DEPTH, bool MASKED, int ROWS, int VECTORS, class Element>
-constexpr void fill(TileTableOf<Element>& table) {
-  table.tiles[ROWS - 1][VECTORS - 1] = tile<Multiply, ROWS, VECTORS, 1, BY_DEPTH, MASKED, Element>;
+template <class Multiply, bool BY_DEPTH, bool MASKED, int ROWS, int VECTORS>
+constexpr void fill(TileTable& table) {
+  table.tiles[ROWS - 1][VECTORS - 1] = tile<Multiply, ROWS, VECTORS, 1, BY_DEPTH, MASKED>;
   if constexpr (VECTORS > 1) {
     fill<Multiply, BY_DEPTH, MASKED, ROWS, VECTORS - 1>(table);
   } else if constexpr (ROWS > 1) {
@@ -65,9 +61,9 @@ constexpr void fill(TileTableOf<Element>& table) {
   }
 }
 
-template <class Multiply, bool BY_DEPTH, bool MASKED, class Element = float>
-constexpr TileTableOf<Element> makeTable() {
-  TileTableOf<Element> table{};
+template <class Multiply, bool BY_DEPTH, bool MASKED>
+constexpr TileTable makeTable() {
+  TileTable table{};
   fill<Multiply, BY_DEPTH, MASKED, kTileRows, kTileVectors>(table);
   return table;
 }
@@ -95,8 +91,6 @@ constexpr WideTable makeWideTable() {
 template <class Multiply>
 constexpr TileTable kPackedTiles = makeTable<Multiply, false, false>();
 template <class Multiply>
-constexpr TileTableOf<uint16_t> kBf16Tiles = makeTable<Multiply, false, false, uint16_t>();
-template <class Multiply>
 constexpr TileTable kGradientTiles = makeTable<Multiply, true, kMaskingIsFree>();
 template <class Multiply>
 constexpr TileTable kGradientEdgeTiles = makeTable<Multiply, true, true>();
@@ -121,22 +115,21 @@ struct RowTiles {
   }
 };
 
-// c = A · B. `rowsAreNear`: the rows were copied into this core's cache just now.
+// c = A · B, whose panels lie panelSize words apart. `rowsAreNear`: the rows were copied into this core's cache just now.
 template <class Multiply>
-void multiplyBlock(const float* left, int64_t stride, bool rowsAreNear, int64_t rows, const float* packed, int64_t depth,
-                   int64_t columns, const Output& output) {
-  const int64_t panelSize = depth * kPanel;
+void multiplyBlock(const float* left, int64_t stride, bool rowsAreNear, int64_t rows, const float* packed, int64_t panelSize,
+                   int64_t depth, int64_t columns, const Output& output) {
   const RowTiles rowTiles(rows);
   int64_t column = 0;
   if (const int wide = rowTiles.count == 1 ? panelsAtOnce(static_cast<int>(rows)) : 1; wide > 1) {
     for (; column + wide * kPanel <= columns; column += wide * kPanel) {
-      const Right right{packed + column * depth, kPanel, panelSize, wide * kPanel};
+      const Right right{packed + column / kPanel * panelSize, kPanel, panelSize, wide * kPanel};
       kWideTiles<Multiply>.tiles[rows - 1]({left, stride}, right, depth, {}, shifted(output, 0, column));
     }
   }
   auto product = [&](int64_t row, int count, int64_t column, const Ahead& ahead) {
     const int64_t width = columns - column < kPanel ? columns - column : kPanel;
-    const Right right{packed + column * depth, kPanel, panelSize, width};
+    const Right right{packed + column / kPanel * panelSize, kPanel, panelSize, width};
     kPackedTiles<Multiply>.tiles[count - 1][(width - 1) / W]({left + row * stride, stride}, right, depth, ahead,
                                                              shifted(output, row, column));
   };
@@ -144,7 +137,7 @@ void multiplyBlock(const float* left, int64_t stride, bool rowsAreNear, int64_t 
     // The rows are few, or near: each panel is fetched once, while the one before it is worked on.
     const int64_t share = (sizeof(float) * kPanel + rowTiles.count - 1) / (rowTiles.count ? rowTiles.count : 1);
     for (; column < columns; column += kPanel) {
-      const char* next = reinterpret_cast<const char*>(packed + (column + kPanel) * depth);
+      const char* next = reinterpret_cast<const char*>(packed + (column / kPanel + 1) * panelSize);
       rowTiles.each([&](int64_t row, int count) {
         product(row, count, column, {next, share});
         next += share * depth;
@@ -160,29 +153,6 @@ void multiplyBlock(const float* left, int64_t stride, bool rowsAreNear, int64_t 
         product(row, count, c, {next, share});
         next += share * depth;
       }
-    });
-  }
-}
-
-// c = A · B for B in the bf16 format (see engine.h), whose panels are those of the tiles. The next panel is fetched while one is
-// worked on.
-template <class Multiply>
-void multiplyBf16Block(const float* left, int64_t stride, int64_t rows, const uint16_t* panels, int64_t panelStride,
-                       int64_t depth, int64_t columns, const Output& output) {
-  static_assert(sizeof(Multiply) > 0 && kPanel == kBf16Panel, "a tile's columns are a panel's");
-  const RowTiles rowTiles(rows);
-  const int64_t share = (sizeof(uint16_t) * kPanel + rowTiles.count - 1) / rowTiles.count;
-  const int64_t nextPanel = sizeof(uint16_t) * panelStride;
-  constexpr int64_t kNearAhead = 4096;
-  for (int64_t column = 0; column < columns; column += kPanel, panels += panelStride) {
-    const int64_t width = columns - column < kPanel ? columns - column : kPanel;
-    const RightOf<uint16_t> right{panels, kPanel, panelStride, width};
-    // One tile of rows goes as fast as memory brings the panel: what it needs next is then fetched a little ahead.
-    const char* next = reinterpret_cast<const char*>(panels) + (rowTiles.count == 1 ? kNearAhead : nextPanel);
-    rowTiles.each([&](int64_t row, int count) {
-      kBf16Tiles<Multiply>.tiles[count - 1][(width - 1) / W]({left + row * stride, stride}, right, depth, {next, share},
-                                                             shifted(output, row, column));
-      next += share * depth;
     });
   }
 }

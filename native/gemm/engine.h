@@ -26,9 +26,15 @@ RECKON_INLINE Output shifted(const Output& output, int64_t row, int64_t column) 
 
 RECKON_INLINE int64_t ceilDivide(int64_t a, int64_t b) { return (a + b - 1) / b; }
 
-// Rows of a panel of a weight in the bf16 format: element (o, i) of [outer, inner] is the upper half of an f32, word
-// ((o div 32) · inner + i) · 32 + o mod 32; rows are padded with zeros to whole panels.
+// A weight [outer, inner] in the bf16 format: 32-bit words of two neighbouring elements of a row, the upper halves of f32
+// numbers, the first in the lower half. A panel of kBf16Panel rows has bf16PanelWords(inner) of them: for each pair of columns
+// a word of each row. Rows and columns are padded with zeros to multiples of kBf16Panel.
 constexpr int64_t kBf16Panel = 32;
+RECKON_INLINE int64_t bf16PanelWords(int64_t inner) { return ceilDivide(inner, kBf16Panel) * kBf16Panel / 2 * kBf16Panel; }
+// The word of elements (o, i) and (o, i + 1), i even.
+RECKON_INLINE int64_t bf16Word(int64_t inner, int64_t o, int64_t i) {
+  return o / kBf16Panel * bf16PanelWords(inner) + i / 2 * kBf16Panel + o % kBf16Panel;
+}
 
 struct Engine {
   // Tells the layouts of packed weights apart in the pack cache.
@@ -45,9 +51,9 @@ struct Engine {
   void (*packPanel)(const float* w, int64_t stride, bool byColumn, int64_t depth, int64_t columns, void* panel);
 
   // packPanel from a weight in the bf16 format, `matrix` [outer, inner]: the panel of columns column … column + columns − 1
-  // over the depths from … from + depth − 1, where the depth is the inner axis when byColumn, else the outer one, and then
-  // `from` is a multiple of kBf16Panel.
-  void (*packBf16Panel)(const uint16_t* matrix, int64_t inner, bool byColumn, int64_t column, int64_t columns, int64_t from,
+  // over the depths from … from + depth − 1, where the depth is the inner axis when byColumn, else the outer one. `from` is a
+  // multiple of kBf16Panel.
+  void (*packBf16Panel)(const uint32_t* matrix, int64_t inner, bool byColumn, int64_t column, int64_t columns, int64_t from,
                         int64_t depth, void* panel);
 
   // Bytes of the copy that `multiply` should be given of `rows` rows, to multiply them with `columns` columns in all; 0: it
@@ -64,11 +70,11 @@ struct Engine {
   void (*multiply)(const void* a, int64_t stride, int64_t rows, const void* panels, int64_t depth, int64_t columns,
                    const Output& output, void* sums);
 
-  // `multiply` by column on a weight in the bf16 format, expanded in registers: worth it for up to bf16Rows rows; null where
-  // that never is. `panels` begins at the first column and depth; the next 32 columns follow panelStride words later.
-  void (*multiplyBf16)(const void* a, int64_t stride, int64_t rows, const uint16_t* panels, int64_t panelStride,
-                       int64_t depth, int64_t columns, const Output& output);
-  int bf16Rows;
+  // `multiply` by column on a weight in the bf16 format, read where it lies: worth it for up to bf16Rows rows; null where that
+  // never is. `panels` begins at the first column and depth; the next 32 columns follow panelStride words later.
+  void (*multiplyBf16)(const void* a, int64_t stride, int64_t rows, const uint32_t* panels, int64_t panelStride,
+                       int64_t depth, int64_t columns, const Output& output, void* sums);
+  int64_t bf16Rows;
 
   // Rows of a block of a weight gradient: its sum over rows is one chain per block.
   int gradientDepth;

@@ -3,6 +3,9 @@
 #include "f32.h"
 
 #include "blocks.h"
+#if defined(RECKON_ISA_AVX512)
+#include "halves.h"
+#endif
 
 #if defined(__GNUC__) && !defined(__clang__)
 // gcc 12 takes the undefined source operand inside its own AVX-512 intrinsics for a mistake of ours.
@@ -59,30 +62,31 @@ void packPanel(const float* w, int64_t stride, bool byColumn, int64_t depth, int
 }
 
 // Widening is all there is to do: bf16 numbers are not changed by rounding.
-void packBf16Panel(const uint16_t* matrix, int64_t inner, bool byColumn, int64_t column, int64_t columns, int64_t from,
+void packBf16Panel(const uint32_t* matrix, int64_t inner, bool byColumn, int64_t column, int64_t columns, int64_t from,
                    int64_t depth, void* panel) {
   float* to = static_cast<float*>(panel);
   if (byColumn) {
     // Columns beyond the last are zeros of the weight's last panel, or the panel after it, which must not be read.
     for (int v = 0; v < kTileVectors; v++) {
-      const int64_t first = column + v * W;
-      const uint16_t* words = matrix + (first / kBf16Panel * inner + from) * kBf16Panel + first % kBf16Panel;
-      if (v * W >= columns) {
-        for (int64_t k = 0; k < depth; k++) store(to + k * kPanel + v * W, zero());
-      } else {
-        for (int64_t k = 0; k < depth; k++) store(to + k * kPanel + v * W, loadUpperHalves(words + k * kBf16Panel));
+      const uint32_t* words = matrix + bf16Word(inner, column + v * W, from);
+      for (int64_t k = 0; k < depth; k += 2, words += kBf16Panel) {
+        const Vec both = v * W < columns ? loadWords(words) : zero();
+        store(to + k * kPanel + v * W, fromLowerHalves(both));
+        if (k + 1 < depth) store(to + (k + 1) * kPanel + v * W, fromUpperHalves(both));
       }
     }
     return;
   }
   for (int64_t k = 0; k < depth; k += W) {
     const int count = static_cast<int>(depth - k < W ? depth - k : W);
-    const uint16_t* words = matrix + ((from + k) / kBf16Panel * inner + column) * kBf16Panel + (from + k) % kBf16Panel;
     for (int v = 0; v < kTileVectors; v++) {
+      const uint32_t* words = matrix + bf16Word(inner, from + k, column + v * W);
       Vec square[W];
-#pragma GCC unroll 16
-      for (int n = 0; n < W; n++) {
-        square[n] = v * W + n < columns ? loadUpperHalves(words + (v * W + n) * kBf16Panel) : zero();
+#pragma GCC unroll 8
+      for (int n = 0; n < W; n += 2) {
+        const Vec both = v * W + n < columns ? loadWords(words + n / 2 * kBf16Panel) : zero();
+        square[n] = fromLowerHalves(both);
+        square[n + 1] = fromUpperHalves(both);
       }
       transpose(square);
       if (count == W) {
@@ -122,14 +126,14 @@ void multiply(const void* a, int64_t stride, int64_t rows, const void* panels, i
   const float* packed = static_cast<const float*>(panels);
   const bool copied = stride == 0;
   if (copied) stride = copyStride(depth);
-  multiplyBlock<MultiplyF32>(left, stride, copied, rows, packed, depth, columns, output);
+  multiplyBlock<MultiplyF32>(left, stride, copied, rows, packed, depth * kPanel, depth, columns, output);
 }
 
 #if defined(RECKON_ISA_AVX512)
-void multiplyBf16(const void* a, int64_t stride, int64_t rows, const uint16_t* panels, int64_t panelStride, int64_t depth,
-                  int64_t columns, const Output& output) {
-  multiplyBf16Block<MultiplyF32>(static_cast<const float*>(a), stride ? stride : copyStride(depth), rows, panels,
-                                 panelStride, depth, columns, output);
+void multiplyBf16(const void* a, int64_t stride, int64_t rows, const uint32_t* panels, int64_t panelStride, int64_t depth,
+                  int64_t columns, const Output& output, void*) {
+  multiplyHalves(static_cast<const float*>(a), stride ? stride : copyStride(depth), rows, panels, panelStride, depth, columns,
+                 output);
 }
 #endif
 

@@ -30,22 +30,24 @@ constexpr int kPanel = W * kTileVectors;
 // spread over the cache sets.
 RECKON_INLINE int64_t copyStride(int64_t depth) { return (depth + W - 1) / W * W + 16; }
 
-// W f32 numbers from their upper halves; the lower halves are zero.
-RECKON_INLINE Vec loadUpperHalves(const uint16_t* from) {
-#if defined(RECKON_ISA_AVX512)
-  const __m256i halves = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(from));
-  return {(__m512)_mm512_slli_epi32(_mm512_cvtepu16_epi32(halves), 16)};
-#else
-  typedef uint16_t Halves __attribute__((vector_size(sizeof(Vec) / 2)));
+// The f32 numbers whose upper halves are the lower or the upper halves of words.
+RECKON_INLINE Vec fromLowerHalves(Vec words) {
   typedef uint32_t Bits __attribute__((vector_size(sizeof(Vec))));
-  Halves halves;
-  memcpy(&halves, from, sizeof(halves));
-  const Bits bits = __builtin_convertvector(halves, Bits) << 16;
-  Vec value;
-  memcpy(&value, &bits, sizeof(value));
-  return value;
-#endif
+  Bits bits;
+  memcpy(&bits, &words, sizeof(bits));
+  bits <<= 16;
+  memcpy(&words, &bits, sizeof(bits));
+  return words;
 }
+RECKON_INLINE Vec fromUpperHalves(Vec words) {
+  typedef uint32_t Bits __attribute__((vector_size(sizeof(Vec))));
+  Bits bits;
+  memcpy(&bits, &words, sizeof(bits));
+  bits &= 0xffff0000u;
+  memcpy(&words, &bits, sizeof(bits));
+  return words;
+}
+RECKON_INLINE Vec loadWords(const uint32_t* from) { return load(reinterpret_cast<const float*>(from)); }
 
 // Rounds to the nearest bf16, ties to even; the value stays an f32. NaN stays NaN.
 RECKON_INLINE Vec roundToBf16(Vec value) {

@@ -144,7 +144,7 @@ void expand(const Product& product, const Engine& engine, const uint8_t* matrix,
   };
   if (product.formatNumber == kBf16Format) {
     eachPanel([&](int64_t n, int64_t here) {
-      engine.packBf16Panel(reinterpret_cast<const uint16_t*>(matrix), product.inner(), product.byColumn, column + n, here,
+      engine.packBf16Panel(reinterpret_cast<const uint32_t*>(matrix), product.inner(), product.byColumn, column + n, here,
                            from, depth, panels);
     });
     return;
@@ -182,35 +182,53 @@ class Worker {
   void run(const Part& part, int64_t column, int64_t width) {
     const Chunk* chunks = work_.chunks + part.firstChunk;
     const uint8_t* matrix = product_.matrix(chunks[0].group);
-    const bool inRegisters = product_.formatNumber == kBf16Format && product_.byColumn && engine_.multiplyBf16 &&
-                             part.chunks == 1 && chunks[0].rows <= engine_.bf16Rows;
-    char* panels = nullptr;
-    if (!inRegisters) {
-      const size_t bytes = engine_.panelBytes(blocks_.size) * ceilDivide(width, engine_.panel);
-      panels = static_cast<char*>(thread_.scratch(4, bytes));
+    if (inPlace(part)) {
+      // Panel by panel when they are read once, so that memory is read in order.
+      const int64_t step = part.chunks == 1 && blocks_.count > 1 ? kBf16Panel : width;
+      for (int64_t n = 0; n < width; n += step) {
+        multiplyInPlace(part, reinterpret_cast<const uint32_t*>(matrix), column + n, width - n < step ? width - n : step);
+      }
+      return;
     }
+    const size_t bytes = engine_.panelBytes(blocks_.size) * ceilDivide(width, engine_.panel);
+    char* panels = static_cast<char*>(thread_.scratch(4, bytes));
     for (int64_t block = 0; block < blocks_.count; block++) {
       const int64_t from = blocks_.begin(block), depth = blocks_.length(block);
-      if (!inRegisters) expand(product_, engine_, matrix, column, width, from, depth, panels, thread_);
+      expand(product_, engine_, matrix, column, width, from, depth, panels, thread_);
       for (int64_t c = 0; c < part.chunks; c++) {
         const Chunk& chunk = chunks[c];
         int64_t stride;
         const void* left = rowsOf(chunk, block, &stride);
-        const Output output = outputOf(chunk, block, column);
-        if (inRegisters) {
-          const uint16_t* words = reinterpret_cast<const uint16_t*>(matrix) +
-                                  (column / kBf16Panel * product_.depth + from) * kBf16Panel;
-          engine_.multiplyBf16(left, stride, chunk.rows, words, product_.depth * kBf16Panel, depth, width, output);
-        } else {
-          const size_t sumsBytes = engine_.sumsBytes(chunk.rows);
-          engine_.multiply(left, stride, chunk.rows, panels, depth, width, output,
-                           sumsBytes ? thread_.scratch(1, sumsBytes) : nullptr);
-        }
+        engine_.multiply(left, stride, chunk.rows, panels, depth, width, outputOf(chunk, block, column), sums(chunk));
       }
     }
   }
 
  private:
+  bool inPlace(const Part& part) const {
+    return product_.formatNumber == kBf16Format && product_.byColumn && engine_.multiplyBf16 &&
+           (part.chunks == 1 || engine_.bf16Rows > engine_.rowsAtOnce) &&
+           work_.chunks[part.firstChunk].rows <= engine_.bf16Rows;
+  }
+
+  void multiplyInPlace(const Part& part, const uint32_t* matrix, int64_t column, int64_t width) {
+    for (int64_t block = 0; block < blocks_.count; block++) {
+      const uint32_t* words = matrix + bf16Word(product_.depth, column, blocks_.begin(block));
+      for (int64_t c = 0; c < part.chunks; c++) {
+        const Chunk& chunk = work_.chunks[part.firstChunk + c];
+        int64_t stride;
+        const void* left = rowsOf(chunk, block, &stride);
+        engine_.multiplyBf16(left, stride, chunk.rows, words, bf16PanelWords(product_.depth), blocks_.length(block), width,
+                             outputOf(chunk, block, column), sums(chunk));
+      }
+    }
+  }
+
+  void* sums(const Chunk& chunk) {
+    const size_t bytes = engine_.sumsBytes(chunk.rows);
+    return bytes ? thread_.scratch(1, bytes) : nullptr;
+  }
+
   // The rows of a chunk over one block of the depth, as the engine wants them.
   const void* rowsOf(const Chunk& chunk, int64_t block, int64_t* stride) {
     const size_t bytes = copyBytesOfBlock(product_, engine_, blocks_, chunk.rows);

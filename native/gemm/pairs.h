@@ -37,21 +37,37 @@ RECKON_INLINE Vec pairAcross(Vec first, Vec second) {
 #endif
 }
 
-// W words from W columns of two neighbouring depths of a weight in the bf16 format; `second` null: zero.
-RECKON_INLINE Vec pairOfBf16(const uint16_t* first, const uint16_t* second) {
-  const __m512i low = _mm512_cvtepu16_epi32(_mm256_loadu_si256(reinterpret_cast<const __m256i*>(first)));
-  if (!second) return {(__m512)low};
-  return {(__m512)_mm512_or_si512(low, (__m512i)loadUpperHalves(second).v)};
-}
-
-// square[i], lane n: the pair of outer rows r + 2i and r + 2i + 1 at inner column n of `columns`, from a weight in the bf16
-// format: `words` begins at its panel of rows and first column, r is the panel's first row, so pairs lie side by side.
-RECKON_INLINE void pairsAcrossBf16(const uint16_t* words, int64_t columns, Vec (&square)[W]) {
-#pragma GCC unroll 16
-  for (int n = 0; n < W; n++) {
-    square[n] = n < columns ? load(reinterpret_cast<const float*>(words + n * kBf16Panel)) : zero();
+// square[i], lane n: the pair of outer rows 2i and 2i + 1 at inner column n, from a weight in the bf16 format whose outer and
+// inner axes change places: `words` begins at the first row, a multiple of 2 · W, and the first column, an even one.
+RECKON_INLINE void pairsAcrossBf16(const uint32_t* words, Vec (&square)[W]) {
+  // Of two rows and two columns in 64 bits, those between change places.
+  const __m512i swap = _mm512_broadcast_i32x4(_mm_setr_epi8(0, 1, 4, 5, 2, 3, 6, 7, 8, 9, 12, 13, 10, 11, 14, 15));
+#pragma GCC unroll 2
+  for (int half = 0; half < 2; half++) {
+    __m512d a[8], b[8];
+#pragma GCC unroll 8
+    for (int p = 0; p < 8; p++) {
+      const __m512i two = _mm512_loadu_si512(words + p * kBf16Panel + half * W);
+      a[p] = (__m512d)_mm512_shuffle_epi8(two, swap);
+    }
+#pragma GCC unroll 4
+    for (int p = 0; p < 8; p += 2) {
+      b[p] = _mm512_unpacklo_pd(a[p], a[p + 1]);
+      b[p + 1] = _mm512_unpackhi_pd(a[p], a[p + 1]);
+    }
+    // b[p] lane pair j: rows 4j (b[p + 1]: 4j + 2) of column pairs p and p + 1.
+#pragma GCC unroll 2
+    for (int odd = 0; odd < 2; odd++) {
+      const __m512d low = _mm512_shuffle_f64x2(b[odd], b[odd + 2], 0x88), high = _mm512_shuffle_f64x2(b[odd], b[odd + 2], 0xdd);
+      const __m512d lowNext = _mm512_shuffle_f64x2(b[odd + 4], b[odd + 6], 0x88);
+      const __m512d highNext = _mm512_shuffle_f64x2(b[odd + 4], b[odd + 6], 0xdd);
+      Vec* to = square + half * 8 + odd;
+      to[0] = {(__m512)_mm512_shuffle_f64x2(low, lowNext, 0x88)};
+      to[2] = {(__m512)_mm512_shuffle_f64x2(high, highNext, 0x88)};
+      to[4] = {(__m512)_mm512_shuffle_f64x2(low, lowNext, 0xdd)};
+      to[6] = {(__m512)_mm512_shuffle_f64x2(high, highNext, 0xdd)};
+    }
   }
-  transpose(square);
 }
 
 // The W words at column n of rows r and r + 1 of a matrix of `rows` × `columns`; zero beyond its edges.

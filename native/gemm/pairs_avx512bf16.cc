@@ -55,24 +55,19 @@ void packPanel(const float* w, int64_t stride, bool byColumn, int64_t depth, int
   }
 }
 
-void packBf16Panel(const uint16_t* matrix, int64_t inner, bool byColumn, int64_t column, int64_t columns, int64_t from,
-                   int64_t depth, void* panel) {
-  float* to = static_cast<float*>(panel);
+void packBf16Panel(const uint32_t* matrix, int64_t inner, bool byColumn, int64_t column, int64_t, int64_t from, int64_t depth,
+                   void* panel) {
   if (byColumn) {
-    const uint16_t* words = matrix + (column / kBf16Panel * inner + from) * kBf16Panel;
-    for (int64_t k = 0; k < depth; k += 2, words += 2 * kBf16Panel, to += kPanel) {
-      const uint16_t* second = k + 1 < depth ? words + kBf16Panel : nullptr;
-      for (int v = 0; v < kTileVectors; v++) store(to + v * W, pairOfBf16(words + v * W, second ? second + v * W : nullptr));
-    }
+    std::memcpy(panel, matrix + bf16Word(inner, column, from), panelBytes(depth));
     return;
   }
-  // The outer axis is padded with zeros to whole panels, so an odd depth's last pair ends with one.
+  // Both axes are padded with zeros to whole panels.
+  float* to = static_cast<float*>(panel);
   for (int64_t k = 0; k < depth; k += kBf16Panel, to += W * kPanel) {
-    const uint16_t* words = matrix + ((from + k) / kBf16Panel * inner + column) * kBf16Panel;
     const int count = partOf(pairsOf(depth - k));
     for (int v = 0; v < kTileVectors; v++) {
       Vec square[W];
-      pairsAcrossBf16(words + v * W * kBf16Panel, columns - v * W, square);
+      pairsAcrossBf16(matrix + bf16Word(inner, from + k, column + v * W), square);
       for (int i = 0; i < count; i++) store(to + i * kPanel + v * W, square[i]);
     }
   }
@@ -96,7 +91,15 @@ size_t sumsBytes(int64_t) { return 0; }
 void multiply(const void* a, int64_t stride, int64_t rows, const void* panels, int64_t depth, int64_t columns,
               const Output& output, void*) {
   multiplyBlock<MultiplyPairs>(static_cast<const float*>(a), copiedStride(depth), stride == 0, rows,
-                               static_cast<const float*>(panels), pairsOf(depth), columns, output);
+                               static_cast<const float*>(panels), pairsOf(depth) * kPanel, pairsOf(depth), columns, output);
+}
+
+// The format is the packed layout itself.
+void multiplyBf16(const void* a, int64_t stride, int64_t rows, const uint32_t* panels, int64_t panelStride, int64_t depth,
+                  int64_t columns, const Output& output, void*) {
+  static_assert(kPanel == kBf16Panel, "a panel's columns are a tile's");
+  multiplyBlock<MultiplyPairs>(static_cast<const float*>(a), copiedStride(depth), stride == 0, rows,
+                               reinterpret_cast<const float*>(panels), panelStride, pairsOf(depth), columns, output);
 }
 
 constexpr int kGradientDepth = 256;
@@ -127,6 +130,8 @@ constexpr Engine engine() {
   engine.copiedStride = copiedStride;
   engine.sumsBytes = sumsBytes;
   engine.multiply = multiply;
+  engine.multiplyBf16 = multiplyBf16;
+  engine.bf16Rows = INT64_MAX;
   engine.gradientDepth = kGradientDepth;
   engine.gradientRows = 8 * kTileRows;
   engine.gradientColumns = 4 * kPanel;

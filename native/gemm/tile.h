@@ -17,19 +17,12 @@ struct Left {
 
 // The right operand: vector v of panel p at depth k lies at data[p·panelStride + k·stride + v·W].
 // `columns` counts the columns that exist, from the tile's first; only tiles with MASKED heed it on loading.
-// Elements are words, or the upper halves of f32 words, which are widened as they are loaded.
-template <class Element>
-struct RightOf {
-  const Element* data;
+struct Right {
+  const float* data;
   int64_t stride;
   int64_t panelStride;
   int64_t columns;
 };
-
-using Right = RightOf<float>;
-
-RECKON_INLINE Vec widened(const float* from) { return load(from); }
-RECKON_INLINE Vec widened(const uint16_t* from) { return loadUpperHalves(from); }
 
 // Steps that operands read by depth are fetched ahead of their use.
 constexpr int kAhead = 16;
@@ -40,8 +33,8 @@ struct Ahead {
   int64_t bytesPerStep;
 };
 
-template <class Multiply, int ROWS, int VECTORS, int PANELS, bool BY_DEPTH, bool MASKED, class Element>
-RECKON_INLINE void accumulate(const Left& left, const RightOf<Element>& right, int64_t depth, Ahead ahead,
+template <class Multiply, int ROWS, int VECTORS, int PANELS, bool BY_DEPTH, bool MASKED>
+RECKON_INLINE void accumulate(const Left& left, const Right& right, int64_t depth, Ahead ahead,
                               Vec (&sums)[ROWS][VECTORS * PANELS]) {
 #pragma GCC unroll 14
   for (int r = 0; r < ROWS; r++) {
@@ -49,7 +42,7 @@ RECKON_INLINE void accumulate(const Left& left, const RightOf<Element>& right, i
     for (int v = 0; v < VECTORS * PANELS; v++) sums[r][v] = zero();
   }
   const float* a = left.data;
-  const Element* b = right.data;
+  const float* b = right.data;
   [[maybe_unused]] const int lastLanes = static_cast<int>(right.columns - (VECTORS - 1) * W);
   // Twice, so that the row addresses that do not fit the registers are fetched once for two steps.
 #pragma GCC unroll 2
@@ -70,9 +63,9 @@ RECKON_INLINE void accumulate(const Left& left, const RightOf<Element>& right, i
     for (int p = 0; p < PANELS; p++) {
 #pragma GCC unroll 4
       for (int v = 0; v < VECTORS; v++) {
-        const Element* from = b + p * right.panelStride + v * W;
+        const float* from = b + p * right.panelStride + v * W;
         if constexpr (MASKED) step[p * VECTORS + v] = v == VECTORS - 1 ? load(from, lastLanes) : load(from);
-        else step[p * VECTORS + v] = widened(from);
+        else step[p * VECTORS + v] = load(from);
       }
     }
 #pragma GCC unroll 14

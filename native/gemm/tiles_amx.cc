@@ -3,7 +3,8 @@
 //
 // Packed operands are tiles of 1 KB in the order of their use, so that loads run through memory:
 //   rows    [tile of 16 rows][step of 32 depths][16][32] bf16
-//   panel   [step][2 tiles of 16 columns][16 pairs][16 columns][2] bf16
+//   panel   [step][16 pairs][32 columns][2] bf16: the rows of two tiles side by side
+// A panel is that of a weight in the bf16 format, which is therefore multiplied where it lies.
 // Rows, columns and depth are padded with zeros to whole tiles.
 //
 // Four accumulators: 2 × 2 tiles, or 1 × 4 for a last odd tile of rows, which is what decoding a few rows is. A step
@@ -30,6 +31,7 @@ constexpr int kTile = 16;         // rows of a tile, and columns of a tile of su
 constexpr int kStep = 32;         // depths of a step
 constexpr int kTileBytes = 1024;  // kTile rows × 64 bytes
 constexpr int kColumns = 2 * kTile;
+constexpr int kTileWidth = 64, kPanelRowBytes = 2 * kTileWidth;  // bytes of a row of a tile, and of a panel
 constexpr int kPanelStepBytes = 2 * kTileBytes;
 constexpr int kDepthSteps = 16;
 constexpr int kRowsAtOnce = 256;
@@ -58,38 +60,33 @@ size_t panelBytes(int64_t depth) { return static_cast<size_t>(stepsOf(depth)) * 
 
 void packPanel(const float* w, int64_t stride, bool byColumn, int64_t depth, int64_t columns, void* panel) {
   float* to = static_cast<float*>(panel);
-  for (int64_t k = 0; k < depth; k += kStep) {
-    for (int64_t n = 0; n < kColumns; n += kTile, to += kTile * W) {
+  for (int64_t k = 0; k < depth; k += kStep, to += kTile * kColumns) {
+    for (int64_t n = 0; n < kColumns; n += kTile) {
       if (!byColumn) {
-        for (int i = 0; i < kTile; i++) store(to + i * W, pairAt(w, stride, depth, columns, k + 2 * i, n));
+        for (int i = 0; i < kTile; i++) store(to + n + i * kColumns, pairAt(w, stride, depth, columns, k + 2 * i, n));
         continue;
       }
       Vec square[W];
 #pragma GCC unroll 16
       for (int i = 0; i < W; i++) square[i] = n + i < columns ? pairAlong(w + (n + i) * stride + k, depth - k) : zero();
       transpose(square);
-      for (int i = 0; i < W; i++) store(to + i * W, square[i]);
+      for (int i = 0; i < W; i++) store(to + n + i * kColumns, square[i]);
     }
   }
 }
 
-void packBf16Panel(const uint16_t* matrix, int64_t inner, bool byColumn, int64_t column, int64_t columns, int64_t from,
-                   int64_t depth, void* panel) {
+void packBf16Panel(const uint32_t* matrix, int64_t inner, bool byColumn, int64_t column, int64_t, int64_t from, int64_t depth,
+                   void* panel) {
+  if (byColumn) {
+    std::memcpy(panel, matrix + bf16Word(inner, column, from), panelBytes(depth));
+    return;
+  }
   float* to = static_cast<float*>(panel);
-  for (int64_t k = 0; k < depth; k += kStep) {
-    for (int64_t n = 0; n < kColumns; n += kTile, to += kTile * W) {
-      if (byColumn) {
-        const uint16_t* words = matrix + (column / kBf16Panel * inner + from + k) * kBf16Panel + n;
-        for (int i = 0; i < kTile; i++, words += 2 * kBf16Panel) {
-          const int64_t left = depth - k - 2 * i;
-          store(to + i * W, left > 0 ? pairOfBf16(words, left > 1 ? words + kBf16Panel : nullptr) : zero());
-        }
-        continue;
-      }
-      const uint16_t* words = matrix + ((from + k) / kBf16Panel * inner + column + n) * kBf16Panel;
+  for (int64_t k = 0; k < depth; k += kStep, to += kTile * kColumns) {
+    for (int64_t n = 0; n < kColumns; n += kTile) {
       Vec square[W];
-      pairsAcrossBf16(words, columns - n, square);
-      for (int i = 0; i < W; i++) store(to + i * W, square[i]);
+      pairsAcrossBf16(matrix + bf16Word(inner, from + k, column + n), square);
+      for (int i = 0; i < W; i++) store(to + n + i * kColumns, square[i]);
     }
   }
 }
@@ -135,9 +132,9 @@ void multiply2x2(const char* rows, int64_t rowTileBytes, const char* panel, int6
   }
   const char* second = rows + rowTileBytes;
   for (int64_t s = 0; s < steps; s++) {
-    _tile_loadd(6, panel, 64);
+    _tile_loadd(6, panel, kPanelRowBytes);
     _tile_loadd(4, rows, 64);
-    _tile_loadd(7, panel + kTileBytes, 64);
+    _tile_loadd(7, panel + kTileWidth, kPanelRowBytes);
     _tile_loadd(5, second, 64);
     fetchAhead(ahead, aheadBytes);
     _tile_dpbf16ps(0, 4, 6);
@@ -163,11 +160,11 @@ void multiply1x4(const char* rows, const char* panel, int64_t panelSize, int64_t
   const char* other = panel + panelSize;
   for (int64_t s = 0; s < steps; s++) {
     _tile_loadd(4, rows, 64);
-    _tile_loadd(5, panel, 64);
-    _tile_loadd(6, panel + kTileBytes, 64);
-    _tile_loadd(7, other, 64);
+    _tile_loadd(5, panel, kPanelRowBytes);
+    _tile_loadd(6, panel + kTileWidth, kPanelRowBytes);
+    _tile_loadd(7, other, kPanelRowBytes);
     _tile_dpbf16ps(0, 4, 5);
-    _tile_loadd(5, other + kTileBytes, 64);
+    _tile_loadd(5, other + kTileWidth, kPanelRowBytes);
     _tile_dpbf16ps(1, 4, 6);
     _tile_dpbf16ps(2, 4, 7);
     _tile_dpbf16ps(3, 4, 5);
@@ -187,8 +184,8 @@ void multiply1x2(const char* rows, const char* panel, int64_t steps, char* sums)
   _tile_zero(1);
   for (int64_t s = 0; s < steps; s++) {
     _tile_loadd(4, rows, 64);
-    _tile_loadd(5, panel, 64);
-    _tile_loadd(6, panel + kTileBytes, 64);
+    _tile_loadd(5, panel, kPanelRowBytes);
+    _tile_loadd(6, panel + kTileWidth, kPanelRowBytes);
     _tile_dpbf16ps(0, 4, 5);
     _tile_dpbf16ps(1, 4, 6);
     rows += kTileBytes;
@@ -214,11 +211,11 @@ void finish(const char* sums, int64_t rows, int64_t columns, const Output& outpu
   }
 }
 
-// `sums` holds 2 KB for each tile of rows, and 4 KB for the last.
-void multiplyTiles(const char* left, char* sums, int64_t rows, const char* panels, int64_t depth, int64_t columns,
-                   const Output& output) {
+// `sums` holds 2 KB for each tile of rows, and 4 KB for the last; panels lie `panelSize` bytes apart.
+void multiplyTiles(const char* left, char* sums, int64_t rows, const char* panels, int64_t panelSize, int64_t depth,
+                   int64_t columns, const Output& output) {
   const TileConfig tiles;
-  const int64_t steps = stepsOf(depth), rowTileBytes = steps * kTileBytes, panelSize = steps * kPanelStepBytes;
+  const int64_t steps = stepsOf(depth), rowTileBytes = steps * kTileBytes;
   const int64_t rowTiles = ceilDivide(rows, kTile), pairs = rowTiles / 2;
   const char* oddRows = left + pairs * 2 * rowTileBytes;
   char* oddSums = sums + pairs * 4 * kTileBytes;
@@ -259,8 +256,15 @@ void multiplyTiles(const char* left, char* sums, int64_t rows, const char* panel
 
 void multiply(const void* a, int64_t, int64_t rows, const void* panels, int64_t depth, int64_t columns,
               const Output& output, void* sums) {
-  multiplyTiles(static_cast<const char*>(a), static_cast<char*>(sums), rows, static_cast<const char*>(panels), depth,
-                columns, output);
+  multiplyTiles(static_cast<const char*>(a), static_cast<char*>(sums), rows, static_cast<const char*>(panels),
+                static_cast<int64_t>(panelBytes(depth)), depth, columns, output);
+}
+
+void multiplyBf16(const void* a, int64_t, int64_t rows, const uint32_t* panels, int64_t panelStride, int64_t depth,
+                  int64_t columns, const Output& output, void* sums) {
+  static_assert(kColumns == kBf16Panel && kStep == kBf16Panel, "a weight is padded to whole tiles");
+  multiplyTiles(static_cast<const char*>(a), static_cast<char*>(sums), rows, reinterpret_cast<const char*>(panels),
+                panelStride * static_cast<int64_t>(sizeof(uint32_t)), depth, columns, output);
 }
 
 constexpr int kGradientDepth = 512;
@@ -294,7 +298,7 @@ void gradient(const float* a, int64_t aStride, const float* b, int64_t bStride, 
   }
   // Tile loads do not tell the compiler what they read.
   asm volatile("" : : : "memory");
-  multiplyTiles(left, sums, m, panels, depth, n, {c, cStride, nullptr, c});
+  multiplyTiles(left, sums, m, panels, static_cast<int64_t>(panelBytes(depth)), depth, n, {c, cStride, nullptr, c});
 }
 
 constexpr Engine engine() {
@@ -310,6 +314,8 @@ constexpr Engine engine() {
   engine.copiedStride = copiedStride;
   engine.sumsBytes = sumsBytes;
   engine.multiply = multiply;
+  engine.multiplyBf16 = multiplyBf16;
+  engine.bf16Rows = INT64_MAX;
   engine.gradientDepth = kGradientDepth;
   engine.gradientRows = 8 * kTile;
   engine.gradientColumns = 4 * kColumns;

@@ -159,12 +159,13 @@ void checkGrouped(Runner& runner, const std::vector<int32_t>& offsets, int64_t i
 void checkBf16Blocks(Runner& runner, int64_t rows, int64_t inner, int64_t outer) {
   const auto x = random(rows * inner, 1), bias = random(outer, 3), dY = random(rows * outer, 5);
   auto w = random(outer * inner, 2);
-  std::vector<uint16_t> blocks((outer + 31) / 32 * 32 * inner);
+  const int64_t padded = (inner + 31) / 32 * 32;
+  std::vector<uint16_t> blocks((outer + 31) / 32 * 32 * padded);
   for (int64_t o = 0; o < outer; o++) {
     for (int64_t i = 0; i < inner; i++) {
       uint32_t bits;
       std::memcpy(&bits, &w[o * inner + i], 4);
-      blocks[(o / 32 * inner + i) * 32 + o % 32] = static_cast<uint16_t>(bits >> 16);
+      blocks[o / 32 * 32 * padded + i / 2 * 64 + o % 32 * 2 + i % 2] = static_cast<uint16_t>(bits >> 16);
       bits &= 0xffff0000u;
       std::memcpy(&w[o * inner + i], &bits, 4);
     }
