@@ -16,6 +16,21 @@ export class ExpertCounter {
     }
   }
 
+  /**
+   * Adds one forward pass whose rows stand for several, or for none.
+   *
+   * @param shares how many rows each row stands for
+   */
+  async addShared(device: Device, routings: readonly Routing[], shares: ArrayLike<number>): Promise<void> {
+    for (let layer = 0; layer < routings.length; layer++) {
+      const { experts, expertIds } = routings[layer];
+      const ids = await device.read(expertIds);
+      const total = (this.counts[layer] ??= new Array(experts).fill(0));
+      const active = ids.length / shares.length;
+      for (let slot = 0; slot < ids.length; slot++) total[ids[slot]] += shares[Math.floor(slot / active)];
+    }
+  }
+
   /** One entry per mixture layer, in order; empty for a dense model. */
   summary(): ExpertUse[] {
     return this.counts.map((counts, layer) => ({ layer, counts, ...describeShares(counts) }));

@@ -4,18 +4,17 @@ import { segmentColumns } from "../engine/ops/attention.ts";
 import type { Routing } from "../engine/ops/mixture.ts";
 import type { Policy } from "../model/policy.ts";
 
-/** Rows of the cache in a line. */
+/** Rows of the cache in a line, which follow those of another range: what several ranges follow is held once. */
 export interface CachedRange {
   start: number;
   length: number;
+  /** What the first row follows; null: nothing. */
+  parent: CachedRange | null;
 }
 
-/** Tokens that follow those of a range, and of the range that one follows. */
+/** Tokens that go behind those of a range. */
 export interface FedRun {
-  /** The run's own rows so far; its tokens go behind them. */
   own: CachedRange;
-  /** What the whole run follows (a prompt that others share); null: nothing. */
-  parent: CachedRange | null;
   tokens: ArrayLike<number>;
 }
 
@@ -35,7 +34,7 @@ export class CachedForward {
   /**
    * Feeds runs, whose own ranges grow by what was fed. Valid until the next call.
    *
-   * @param runs at least one token each, each run's cache rows behind its own range free
+   * @param runs at least one token each, each run's cache rows behind its own range free; one may follow a run before it
    * @returns hidden rows in the order of the runs and their tokens, f32 [T, D], and how each mixture layer routed them
    */
   feed(runs: readonly FedRun[]): { hidden: DeviceBuffer; routings: Routing[] } {
@@ -45,45 +44,36 @@ export class CachedForward {
     const tokens = new Int32Array(count);
     const positions = new Int32Array(count);
     const slots = new Int32Array(count);
-    // Each run takes a row of the table, and at most one more for what it follows.
-    const table = new Int32Array(2 * runs.length * segmentColumns);
-    let places = 0;
-    const addSegment = (query: number, queries: number, key: number, keys: number, parent: number): number => {
-      const at = places * segmentColumns;
-      table[at] = query;
-      table[at + 1] = queries;
-      table[at + 2] = key;
-      table[at + 3] = keys;
-      table[at + 4] = parent;
-      table[at + 5] = 1;
-      return places++;
+    const table: number[] = [];
+    const placed = new Map<CachedRange, { place: number; chain: number }>();
+    const addSegment = (range: CachedRange, query: number, queries: number): { place: number; chain: number } => {
+      const parent = range.parent ? placeOf(range.parent) : null;
+      const at = { place: table.length / segmentColumns, chain: (parent?.chain ?? 0) + range.length + queries };
+      table.push(query, queries, range.start, range.length, parent?.place ?? -1, 1);
+      placed.set(range, at);
+      return at;
     };
-    const placeOf = new Map<CachedRange, number>();
+    // Ancestors have no queries of their own, unless they are fed in this very pass.
+    const placeOf = (range: CachedRange) => placed.get(range) ?? addSegment(range, 0, 0);
     let row = 0;
     let maxKeys = 0;
-    for (const { own, parent, tokens: fed } of runs) {
-      const ancestors = parent?.length ?? 0;
-      let place = parent ? placeOf.get(parent) : -1;
-      if (parent && place === undefined) {
-        place = addSegment(0, 0, parent.start, parent.length, -1);
-        placeOf.set(parent, place);
-      }
-      addSegment(row, fed.length, own.start, own.length, place as number);
+    for (const { own, tokens: fed } of runs) {
+      const { chain } = addSegment(own, row, fed.length);
       for (let i = 0; i < fed.length; i++, row++) {
         tokens[row] = fed[i];
-        positions[row] = ancestors + own.length + i;
+        positions[row] = chain - fed.length + i;
         slots[row] = own.start + own.length + i;
       }
       own.length += fed.length;
-      maxKeys = Math.max(maxKeys, ancestors + own.length);
+      maxKeys = Math.max(maxKeys, chain);
     }
     tape.begin(slots);
     const { hidden, routings } = policy.decoder.forward(tape, policy.weights, {
       tokens: pieceScope.upload("i32", tokens),
       positions: pieceScope.upload("i32", positions),
       segments: {
-        buffer: pieceScope.upload("i32", table.subarray(0, places * segmentColumns)),
-        count: places,
+        buffer: pieceScope.upload("i32", Int32Array.from(table)),
+        count: table.length / segmentColumns,
         maxKeys,
       },
     });

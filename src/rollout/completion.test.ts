@@ -60,7 +60,7 @@ it("knows when its next token may not end it, and which tokens those are", () =>
   });
   expect([...ending.barredIds].sort()).toEqual([0, 5]);
   const completion = ending.begin();
-  expect(completion.tooShort).toBe(true);
+  expect(completion.tooShortAfter(0)).toBe(true);
   completion.add(1);
-  expect(completion.tooShort).toBe(false);
+  expect(completion.tooShortAfter(0)).toBe(false);
 });

@@ -57,9 +57,9 @@ export class Completion {
     this.watch = watch;
   }
 
-  /** Whether its next token may not end it. */
-  get tooShort(): boolean {
-    return this.tokens.length + 1 < this.ending.minNewTokens;
+  /** Whether the token after its own and `further` ones may not end it. */
+  tooShortAfter(further: number): boolean {
+    return this.tokens.length + further + 1 < this.ending.minNewTokens;
   }
 
   /** Adds a token and sees whether it was the last. */

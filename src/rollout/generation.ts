@@ -53,6 +53,8 @@ const compactBelow = 0.85;
 export class Generation {
   /** Expert slots of every row that was fed, those of attempts that had ended but still held their place included. */
   readonly experts = new ExpertCounter();
+  /** Forward passes. */
+  passes = 0;
   private readonly policy: Policy;
   private readonly prompts: readonly (readonly number[])[];
   private readonly options: GenerationOptions;
@@ -108,6 +110,11 @@ export class Generation {
     return this.tape.filled;
   }
 
+  /** Rows whose logits were computed. */
+  get headRows(): number {
+    return this.recorded;
+  }
+
   /** Feeds the prompts; their last rows, once for every attempt, are what it starts from. */
   promptPiece(): DeviceBuffer {
     const { device, pieceScope, config } = this.policy;
@@ -157,7 +164,7 @@ export class Generation {
       uniforms[row] = uniformAt(seed, streams[Math.floor(active[row] / group)], active[row] % group, step);
     const request = {
       uniforms,
-      tooShort: (row: number) => this.completions[active[row]].tooShort,
+      tooShort: (row: number) => this.completions[active[row]].tooShortAfter(0),
       context: (row: number) => [this.prompts[Math.floor(active[row] / group)], this.completions[active[row]].tokens],
     };
     const firstRecord = this.recorded;
@@ -241,6 +248,7 @@ export class Generation {
   }
 
   private forward(rows: DecoderRows): DeviceBuffer {
+    this.passes++;
     const { hidden, routings } = this.policy.decoder.forward(this.tape, this.policy.weights, rows);
     this.routings = routings;
     return hidden.buffer;

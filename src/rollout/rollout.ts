@@ -3,8 +3,9 @@ import { requireBelow } from "../model/packed-batch.ts";
 import type { Policy } from "../model/policy.ts";
 import type { ExpertUse } from "../records/events.ts";
 import type { EndingOptions } from "./completion.ts";
+import type { DraftStore } from "./draft-store.ts";
 import { Generation, type GenerationOptions, type RolloutForward, type RolloutProgress } from "./generation.ts";
-import { GenerationQueue, type QueueLimits } from "./queue.ts";
+import { GenerationQueue, type QueueLimits, type QueueOptions } from "./queue.ts";
 import type { SampledAttempt } from "./sampled-attempt.ts";
 import { completeSampling, type SamplingOptions } from "./sampling.ts";
 
@@ -35,6 +36,11 @@ export interface RolloutOptions extends SamplingOptions {
    * default 1 GiB.
    */
   cacheBytes?: number;
+  /**
+   * Earlier attempts at these prompts, to draft from with keeping `keys`; those sampled are added. Attempts are the same bits
+   * with and without.
+   */
+  drafts?: DraftStore | null;
   /** Whether expert ids stay with each attempt; by default where the model is a mixture. */
   keepExperts?: boolean;
   /** Called after each token of the batch; what it throws ends the sampling. */
@@ -45,13 +51,20 @@ export interface RolloutOptions extends SamplingOptions {
 export interface Rollout {
   /** attempts[p][g]: attempt g at prompt p. */
   attempts: SampledAttempt[][];
-  /** Rows that went through the model. */
+  /** Rows that went through the model: with keeping `keys` less than tokens where several share one, more where drafts fail. */
   rowCount: number;
+  /** Rows whose logits were computed. */
+  headRows: number;
   /** Completion tokens sampled. */
   tokenCount: number;
+  /** Forward passes that took. */
+  passes: number;
+  /** Tokens that were drafted and fed, and those of them that an attempt came to. */
+  drafted: number;
+  accepted: number;
   /**
-   * How each mixture layer's experts were used over all of these rows, with keeping `all` those of attempts that had ended
-   * but still held their place included; empty for a dense model.
+   * How each mixture layer's experts were used over the rows of every prompt once and every attempt, however they were
+   * computed, with keeping `all` those of attempts that had ended but still held their place included; empty for a dense model.
    */
   experts: ExpertUse[];
   /** Whether activations were kept, so that `adopt` is possible. */
@@ -70,7 +83,7 @@ const defaultCacheBytes = 2 ** 30;
 const entryRows = 512;
 
 /**
- * Samples `group` attempts at each prompt, one token of each a piece. An attempt's tokens depend on the seed, its
+ * Samples `group` attempts at each prompt, a token or, with drafts, some of each a piece. An attempt's tokens depend on the seed, its
  * `streams` number and the policy, never on what else is in the batch or when it entered.
  *
  * With keeping `all`, the policy's step scope holds the activations: end it when done with the rollout.
@@ -93,6 +106,7 @@ export async function sampleAttempts(
       ? await sampleAtOnce(policy, prompts, generation)
       : await sampleQueued(policy, prompts, {
           ...generation,
+          drafts: options.drafts ?? null,
           limits: queueLimits(policy, prompts, options),
         });
   const tokenCount = rollout.attempts.flat().reduce((sum, { tokens }) => sum + tokens.length, 0);
@@ -116,6 +130,10 @@ async function sampleAtOnce(
   return {
     attempts: prompts.map((_, p) => sampled.slice(p * group, (p + 1) * group)),
     rowCount: generation.rowCount,
+    headRows: generation.headRows,
+    passes: generation.passes,
+    drafted: 0,
+    accepted: 0,
     experts: generation.experts.summary(),
     adopt: (attempts) => generation.adopt(attempts),
   };
@@ -124,12 +142,18 @@ async function sampleAtOnce(
 async function sampleQueued(
   policy: Policy,
   prompts: readonly (readonly number[])[],
-  options: GenerationOptions & { limits: QueueLimits },
+  options: QueueOptions,
 ): Promise<Sampled> {
   const queue = new GenerationQueue(policy, prompts, options);
+  const attempts = await queue.run();
+  options.drafts?.trim();
   return {
-    attempts: await queue.run(),
+    attempts,
     rowCount: queue.rowCount,
+    headRows: queue.headRows,
+    passes: queue.passes,
+    drafted: queue.drafter?.drafted ?? 0,
+    accepted: queue.drafter?.accepted ?? 0,
     experts: queue.experts.summary(),
     adopt: () => {
       throw new ConfigError(

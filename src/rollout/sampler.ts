@@ -7,7 +7,12 @@ import { recordingTemperature, type SamplingOptions } from "./sampling.ts";
 
 /** What the rows of one draw need besides their hidden states. */
 export interface DrawnRows {
-  /** One number in [0, 1) per row; the row's token is the first whose cumulative probability exceeds it. */
+  /** How many tokens are drawn from each row, the most first; left out: one from each. */
+  counts?: readonly number[];
+  /**
+   * One number in [0, 1) per draw; its token is the first whose cumulative probability exceeds it. Draws go by turns: the
+   * first of every row, the second of every row that has one, and so on.
+   */
   uniforms: Float32Array;
   /** Whether a row's completion is too short to end. */
   tooShort(row: number): boolean;
@@ -15,13 +20,16 @@ export interface DrawnRows {
   context(row: number): readonly (readonly number[])[];
 }
 
-/** Where a draw records, f32 [rows] each: log-probabilities and entropies (nats) of the recorded distribution. */
+/** Where draws are recorded, f32 [draws] each: log-probabilities and entropies (nats) of the recorded distribution. */
 export interface DrawRecords {
   logps: DeviceBuffer;
   entropies: DeviceBuffer;
 }
 
-/** Draws one token for each row and records, on the device, the log-probability and entropy it was drawn with. */
+/**
+ * Draws tokens from rows and records, on the device, the log-probability and entropy they were drawn with. A row's logits are
+ * computed once, however many tokens are drawn from it.
+ */
 export class Sampler {
   private readonly policy: Policy;
   private readonly options: Required<SamplingOptions>;
@@ -36,59 +44,82 @@ export class Sampler {
 
   /**
    * @param hidden f32 [rows, D], in the piece scope
-   * @returns token ids, one per row
+   * @returns token ids, one per draw, in the order of the uniforms
    */
   draw(hidden: DeviceBuffer, rows: DrawnRows, records: DrawRecords): Promise<ArrayLike<number>> {
     const { device, pieceScope, config } = this.policy;
     const { width, vocabularySize } = config;
-    const count = rows.uniforms.length;
+    const draws = rows.uniforms.length;
+    const count = rows.counts?.length ?? draws;
+    // rowsOf[t]: how many rows have a turn t; they are the first ones.
+    const rowsOf = [count];
+    while (rows.counts && rowsOf.length < rows.counts[0]) {
+      const turn = rowsOf.length;
+      rowsOf.push(rows.counts.filter((times) => times > turn).length);
+    }
     const uniforms = pieceScope.upload("f32", rows.uniforms);
-    const drawn = pieceScope.temporary("i32", count);
+    const drawn = pieceScope.temporary("i32", draws);
     const chunkRows = Math.max(1, Math.min(count, Math.floor(mostLogitsAtOnce / vocabularySize)));
     for (let first = 0; first < count; first += chunkRows) {
       const length = Math.min(chunkRows, count - first);
       const mark = pieceScope.mark();
-      const part = (buffer: DeviceBuffer, size = 1) => device.view(buffer, first * size, length * size);
-      this.drawChunk(part(hidden, width), rows, {
-        first,
-        count: length,
-        uniforms: part(uniforms),
-        drawn: part(drawn),
-        logps: part(records.logps),
-        entropies: part(records.entropies),
-      });
+      const logits = this.logits(device.view(hidden, first * width, length * width), length);
+      const edited = this.edited(logits, rows, { first, count: length });
+      let before = 0;
+      for (const inTurn of rowsOf) {
+        const turned = Math.min(length, inTurn - first);
+        if (turned <= 0) break;
+        const part = (buffer: DeviceBuffer) => device.view(buffer, before + first, turned);
+        this.drawTurn(
+          { logits, edited, rows: turned },
+          {
+            uniforms: part(uniforms),
+            drawn: part(drawn),
+            logps: part(records.logps),
+            entropies: part(records.entropies),
+          },
+        );
+        before += inTurn;
+      }
       pieceScope.release(mark);
     }
     return device.read(drawn) as Promise<ArrayLike<number>>;
   }
 
-  private drawChunk(
-    hidden: DeviceBuffer,
-    rows: DrawnRows,
-    chunk: DrawRecords & { first: number; count: number; uniforms: DeviceBuffer; drawn: DeviceBuffer },
-  ): void {
-    const { device, pieceScope, config, decoder, weights } = this.policy;
-    const { temperature, topK, topP, minP } = this.options;
+  private logits(hidden: DeviceBuffer, rows: number): DeviceBuffer {
+    const { pieceScope, config, decoder, weights } = this.policy;
     const tape = new Tape(pieceScope, { recording: false });
-    const x = { buffer: hidden, rows: chunk.count, width: config.width, gradient: null };
-    const { buffer: logits } = linear(tape, x, decoder.outputHead(weights));
-    const sizes = { rows: chunk.count, vocabulary: config.vocabularySize };
+    const x = { buffer: hidden, rows, width: config.width, gradient: null };
+    return linear(tape, x, decoder.outputHead(weights)).buffer;
+  }
+
+  /** One token from each of the first `rows` rows of logits. */
+  private drawTurn(
+    { logits, edited, rows }: { logits: DeviceBuffer; edited: DeviceBuffer; rows: number },
+    { uniforms, drawn, logps, entropies }: DrawRecords & { uniforms: DeviceBuffer; drawn: DeviceBuffer },
+  ): void {
+    const { device, config } = this.policy;
+    const { temperature, topK, topP, minP } = this.options;
+    const { vocabularySize: vocabulary } = config;
+    const count = rows * vocabulary;
     device.enqueue("sample", {
-      ...sizes,
-      logits: this.edited(logits, rows, chunk),
-      uniforms: chunk.uniforms,
-      tokens: chunk.drawn,
+      rows,
+      vocabulary,
+      logits: device.view(edited, 0, count),
+      uniforms,
+      tokens: drawn,
       inverseTemperature: temperature === 0 ? 0 : 1 / logitTemperature(config, temperature),
       topK,
       topP,
       minP,
     });
     device.enqueue("tokenLogps", {
-      ...sizes,
-      logits,
-      targets: chunk.drawn,
-      logps: chunk.logps,
-      entropies: chunk.entropies,
+      rows,
+      vocabulary,
+      logits: device.view(logits, 0, count),
+      targets: drawn,
+      logps,
+      entropies,
       inverseTemperature: 1 / logitTemperature(config, recordingTemperature(this.options)),
     });
   }

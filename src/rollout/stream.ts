@@ -67,8 +67,8 @@ export class Conversation {
     if (this.forward === null) throw new Error("conversation: begin it first");
     for (let first = 0; ; first += passRows) {
       const some = tokens.slice(first, first + passRows);
-      const own = { start: 0, length: this.fed.length };
-      const { hidden, routings } = this.forward.feed([{ own, parent: null, tokens: some }]);
+      const own = { start: 0, length: this.fed.length, parent: null };
+      const { hidden, routings } = this.forward.feed([{ own, tokens: some }]);
       this.fed.push(...some);
       const row = some.length - 1;
       const { width } = this.policy.config;
@@ -115,7 +115,7 @@ export async function* streamCompletion(
       const records = { logps: pieceScope.temporary("f32", 1), entropies: pieceScope.temporary("f32", 1) };
       const request = {
         uniforms: Float32Array.of(uniformAt(complete.seed, stream, 0, tokens.length)),
-        tooShort: () => completion.tooShort,
+        tooShort: () => completion.tooShortAfter(0),
         context: () => [prompt, tokens],
       };
       const [token] = Array.from(await sampler.draw(hidden, request, records));
