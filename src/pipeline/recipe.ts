@@ -83,6 +83,10 @@ const rlStage = z.strictObject({
     0,
     64,
   ).default(0),
+  drafts: z
+    .boolean()
+    .default(true)
+    .describe("draft attempts from earlier ones at the same problem: the same attempts, sooner"),
   lengthProbe: whole(
     "problems that are attempted before the first step, to warn of completions that are cut; 0: none; left out: 16 for problems in words, else 0",
     0,
@@ -91,7 +95,7 @@ const rlStage = z.strictObject({
   rewards: rewardsSchema,
 });
 
-const { problems, decay, temperature, topK, topP, minP, lengthProbe, rewards } = rlStage.shape;
+const { problems, decay, temperature, topK, topP, minP, drafts, lengthProbe, rewards } = rlStage.shape;
 
 const ppoStage = z
   .strictObject({
@@ -105,6 +109,7 @@ const ppoStage = z
     topK,
     topP,
     minP,
+    drafts,
     lengthProbe,
     rewards,
   })

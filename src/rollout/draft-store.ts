@@ -1,11 +1,11 @@
 /** Where a draft was found: the completion so far begins an earlier attempt, ends as a part of one does, or as one of the prompt. */
 export type DraftKind = "begun" | "seen" | "prompt";
 
-/** Tokens that may come next, and how likely each is drawn when those before it were: what is known of it before it is tried. */
+/** Tokens that may come next, and how many votes there are for each, of those who have come so far with it, and against it. */
 export interface Draft {
   kind: DraftKind;
   tokens: number[];
-  chances: number[];
+  votes: { pro: number; contra: number }[];
 }
 
 /** Bounds of a store. */
@@ -19,14 +19,14 @@ export interface DraftStoreOptions {
 /** Attempts `halfLife` younger than others count twice as much. */
 const halfLife = 16;
 
-/** Votes of nobody, so that one attempt alone is not thought sure. */
+/** Votes against everything, so that one attempt alone is not thought sure. */
 const doubt = 0.5;
 
 /** Tokens that must agree before what followed them is taken for a draft. */
 const leastSeen = 2;
 
-/** Chances of drafts that no attempt begins with, before any was tried. */
-const chanceSeen = 0.5;
+/** Of drafts that no attempt begins with, before any was tried. */
+const seenVotes = { pro: 1, contra: 1 };
 
 /** Trials that a rate begins with, and after which it forgets half. */
 const priorTrials = 8;
@@ -93,12 +93,12 @@ export class DraftStore {
     }
   }
 
-  /** How likely drafts of a kind come true, as a multiple of the chances they state. */
+  /** How often drafts of a kind come true, as a multiple of what their votes say. */
   ratio(kind: DraftKind): number {
     return this.rates[kind].ratio;
   }
 
-  /** Takes note of drafts tried, whether they were fed or only compared with what was drawn: stated chances against hits. */
+  /** Takes note of drafts, whether they were fed or only compared with what was drawn: how many were expected to come true, and did. */
   learn(kind: DraftKind, expected: number, came: number): void {
     this.rates[kind].add(expected, came);
   }
@@ -148,7 +148,7 @@ export class ProblemDrafts {
       if (agreed === length && tokens.length > length) going.push({ tokens, vote: 2 ** ((a - newest) / halfLife) });
     }
     if (going.length === 0) return null;
-    const draft: Draft = { kind: "begun", tokens: [], chances: [] };
+    const draft: Draft = { kind: "begun", tokens: [], votes: [] };
     for (let t = length; draft.tokens.length < most; t++) {
       const votes = new Map<number, number>();
       let all = doubt;
@@ -165,7 +165,7 @@ export class ProblemDrafts {
         }
       if (best < 0) break;
       draft.tokens.push(best);
-      draft.chances.push(most / all);
+      draft.votes.push({ pro: most, contra: all - most });
       going = going.filter(({ tokens }) => tokens[t] === best);
     }
     return draft;
@@ -186,6 +186,6 @@ export class ProblemDrafts {
     if (!found) return null;
     const { text, at } = found;
     const tokens = Array.from(text.subarray(at, at + most));
-    return { kind: text === this.prompt ? "prompt" : "seen", tokens, chances: tokens.map(() => chanceSeen) };
+    return { kind: text === this.prompt ? "prompt" : "seen", tokens, votes: tokens.map(() => seenVotes) };
   }
 }

@@ -9,7 +9,7 @@ export interface Drafted {
 }
 
 /** Rows that cost as much as a pass costs beside its rows: reading the weights, mostly. */
-const passInRows = 16;
+const passInRows = 8;
 
 /** Tokens of a draft, at most. */
 const longest = 32;
@@ -34,9 +34,10 @@ export class Drafter {
 
   /**
    * @param strands how many there are: with S strands a row that saves one of them a pass saves passInRows / S rows
+   * @param room tokens that may be fed, at most
    * @returns null where nothing is known
    */
-  draft({ attempts, tokens }: Strand, strands: number): Drafted | null {
+  draft({ attempts, tokens }: Strand, { strands, room }: { strands: number; room: number }): Drafted | null {
     const { maxNewTokens } = this.ending;
     const draft = attempts[0].group.drafts?.propose(tokens, Math.min(longest, maxNewTokens - tokens.length - 1));
     if (!draft) return null;
@@ -44,10 +45,13 @@ export class Drafter {
     // Worth it when chance · (1 + passInRows / S) ≥ 1: the row itself would come later, and with it a share of a pass.
     const least = strands / (strands + passInRows);
     let chance = 1;
+    let coming = attempts.length;
     let length = 0;
-    while (length < draft.tokens.length) {
-      chance *= Math.min(1, draft.chances[length] * ratio);
-      if (1 - (1 - chance) ** attempts.length < least) break;
+    while (length < Math.min(room, draft.tokens.length)) {
+      const votes = draft.votes[length];
+      chance *= Math.min(1, chanceOfAny(votes, coming) * ratio);
+      if (chance < least) break;
+      coming = Math.max(1, Math.round((coming * votes.pro) / (votes.pro + votes.contra)));
       // Nothing is drawn behind a token that ends a completion.
       if (this.ending.reasonAt(draft.tokens[length], tokens.length + length + 1) !== null) break;
       length++;
@@ -56,16 +60,26 @@ export class Drafter {
   }
 
   /** Takes note of what was drawn where a draft was made. */
-  learn({ draft: { kind, tokens, chances }, fed }: Drafted, drawn: readonly Drawn[]): void {
-    let came = 0;
+  learn({ draft: { kind, tokens, votes }, fed }: Drafted, drawn: readonly Drawn[]): void {
+    let came = false;
     let farthest = 0;
     for (const { attempt, rows } of drawn) {
       farthest = Math.max(farthest, rows);
       const { completion } = attempt;
-      if (completion.tokens[completion.tokens.length - rows] === tokens[0]) came++;
+      came ||= completion.tokens[completion.tokens.length - rows] === tokens[0];
     }
-    this.store.learn(kind, chances[0] * drawn.length, came);
+    this.store.learn(kind, chanceOfAny(votes[0], drawn.length), came ? 1 : 0);
     this.drafted += fed.length;
     this.accepted += farthest - 1;
   }
+}
+
+/**
+ * The chance that any of n attempts draws a token: 1 − E[(1 − p)ⁿ] for p of a beta distribution with as many counts as there
+ * are votes. That the attempts draw from one p, whatever it is, keeps a few votes from being thought sure of many attempts.
+ */
+export function chanceOfAny({ pro, contra }: { pro: number; contra: number }, n: number): number {
+  let none = 1;
+  for (let i = 0; i < n; i++) none *= (contra + i) / (pro + contra + i);
+  return 1 - none;
 }

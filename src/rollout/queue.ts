@@ -19,7 +19,7 @@ export interface QueueLimits {
   maxActive: number;
   /** Rows of keys and values, at least what the longest prompt and one attempt at it need. */
   cacheRows: number;
-  /** Prompt rows that enter with one piece, at most; a longer prompt enters alone. */
+  /** Prompt rows that enter with one piece, and rows that drafts fill it up to, at most; a longer prompt enters alone. */
   entryRows: number;
 }
 
@@ -169,8 +169,12 @@ export class GenerationQueue {
       const tokens = this.prompts[group.prompt].slice(stemRows);
       asked.push({ own: group.range, tokens, ...unasked, attempts });
     }
+    const strands = this.strands.length;
+    // A pass of that many rows is dear by its rows alone, and its memory stays what entering prompts take.
+    let room = this.limits.entryRows - strands - asked.reduce((sum, { tokens }) => sum + tokens.length, 0);
     for (const strand of this.strands) {
-      const draft = drafter?.draft(strand, this.strands.length) ?? null;
+      const draft = drafter?.draft(strand, { strands, room }) ?? null;
+      room -= draft?.fed.length ?? 0;
       const tokens = [strand.tokens[strand.tokens.length - 1], ...(draft?.fed ?? [])];
       asked.push({ own: strand.own, tokens, attempts: strand.attempts, draft, strand });
     }

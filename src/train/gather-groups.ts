@@ -6,6 +6,7 @@ import type { ScoredGroup } from "../records/attempt.ts";
 import type { Prompt } from "../records/problem.ts";
 import { weighReward } from "../reward/reward.ts";
 import { type Grading, gradeAttempts, toAttempt } from "../rollout/attempts.ts";
+import type { DraftStore } from "../rollout/draft-store.ts";
 import { type Rollout, sampleAttempts } from "../rollout/rollout.ts";
 import type { StepPrompts } from "./curriculum.ts";
 import type { CompleteGrpoOptions } from "./grpo-options.ts";
@@ -43,6 +44,8 @@ export type GatherOptions = Pick<
 > & {
   /** Whether the rollout's activations may be kept, for the loop to go back through them; default true. */
   adoptable?: boolean;
+  /** What attempts are drafted from, and added to; default null: they are not. */
+  draftStore?: DraftStore | null;
   /** Whether cut attempts are left out of the update, so that a group of them teaches nothing; default false. */
   maskTruncated?: boolean;
 };
@@ -82,6 +85,7 @@ export async function gatherGroups(
         seed: options.seed,
         streams: chosen.map((_, i) => firstStream + i),
         keeping: adoptable ? "all" : "keys",
+        drafts: options.draftStore,
       },
     );
     if (!adoptable) policy.stepScope.end();
@@ -171,11 +175,12 @@ function withAdvantages(
 /** Rollouts one after the other, as one whose activations are gone. */
 function joinRollouts(rollouts: readonly Rollout[]): Rollout {
   const [first] = rollouts;
+  const summed = ["rowCount", "headRows", "tokenCount", "passes", "drafted", "accepted"] as const;
+  const sums = summed.map((name) => [name, rollouts.reduce((sum, rollout) => sum + rollout[name], 0)]);
   return {
     ...first,
+    ...(Object.fromEntries(sums) as Pick<Rollout, (typeof summed)[number]>),
     attempts: rollouts.flatMap(({ attempts }) => attempts),
-    rowCount: rollouts.reduce((sum, { rowCount }) => sum + rowCount, 0),
-    tokenCount: rollouts.reduce((sum, { tokenCount }) => sum + tokenCount, 0),
     experts: joinExpertUse(rollouts.map(({ experts }) => experts)),
     keptAll: false,
   };

@@ -43,6 +43,8 @@ export interface StepOutcome {
  * - `sampling/sampling_logp_difference/max`: absent where the update took the sampler's activations over.
  * - `sampling/importance_sampling_ratio/*`: of the tokens that were trained on, trainer over sampler, as cut; only with
  *   `importance`.
+ * - `rollout/tokens_per_pass`: tokens sampled by forward passes, prompts' included. `rollout/draft_accepted`: the share of drafted tokens
+ *   that an attempt came to; absent on a step that drafted none.
  * - `curriculum/passed_over`: prompts that were passed over as too easy or too hard; only with a curriculum by solve rate.
  * - `resample/rounds`: rounds of further prompts; absent on a step without any.
  * - `perf/tokens_per_second`: prompt and completion tokens of the step, each prompt once, by the time of the whole step.
@@ -75,6 +77,7 @@ export function grpoMetrics(outcome: StepOutcome): Record<string, number> {
     "perf/tokens_per_second": (promptTokens(groups) + rollout.tokenCount) / seconds,
     "perf/peak_memory_mb": outcome.peakMemoryMb,
     "rollout/seconds": outcome.rolloutSeconds,
+    "rollout/tokens_per_pass": rollout.tokenCount / rollout.passes,
     "score/seconds": outcome.scoreSeconds,
     "update/seconds": update.seconds,
   };
@@ -82,6 +85,7 @@ export function grpoMetrics(outcome: StepOutcome): Record<string, number> {
   if (kl !== undefined && kl !== null) metrics.kl = kl;
   if (klCoefficient !== undefined) metrics.kl_coef = klCoefficient;
   if (update.importance) Object.assign(metrics, importanceMetrics(update.importance));
+  if (rollout.drafted > 0) metrics["rollout/draft_accepted"] = rollout.accepted / rollout.drafted;
   if (outcome.rounds > 0) metrics["resample/rounds"] = outcome.rounds;
   if (update.samplerGap !== null) metrics["sampling/sampling_logp_difference/max"] = update.samplerGap;
   if (update.auxLoss !== null) metrics.aux_loss = update.auxLoss;

@@ -40,6 +40,11 @@ export interface GrpoTrainingOptions {
   importance?: { cap: number; level: "token" | "sequence" } | null;
   /** Rounds of further prompts, at most, where groups had no spread; default 0. */
   resample?: number;
+  /**
+   * Draft attempts from earlier ones at the same problem, where activations are not kept (see `roomToKeepAll`); they are the
+   * same bits, sooner. Default true.
+   */
+  drafts?: boolean;
   /** Optimizer updates on each rollout; default 1. */
   updatesPerRollout?: number;
   /** Rows of one forward and backward pass, at most; default 8192. */
@@ -100,6 +105,7 @@ export function completeGrpoOptions(options: GrpoTrainingOptions): CompleteGrpoO
   return {
     ...counts,
     resample,
+    drafts: options.drafts ?? true,
     curriculum: options.curriculum ?? "none",
     kl: kl ?? null,
     maskTruncated: options.maskTruncated ?? false,

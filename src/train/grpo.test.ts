@@ -180,7 +180,13 @@ describe("trainGrpo", () => {
         ["completions/max_terminated_length", "completions/mean_terminated_length", "completions/min_length"],
         ["completions/min_terminated_length", "perf/mfu", "perf/peak_memory_mb", "perf/tokens_per_second"],
         ["reward", "reward_std", "rewards/correct/mean", "rewards/correct/std", "rewards/length/mean"],
-        ["rewards/length/std", "rollout/seconds", "sampling/sampling_logp_difference/max", "score/seconds"],
+        [
+          "rewards/length/std",
+          "rollout/seconds",
+          "rollout/tokens_per_pass",
+          "sampling/sampling_logp_difference/max",
+          "score/seconds",
+        ],
         ["step_time", "update/seconds"],
       ]
         .flat()
@@ -193,6 +199,29 @@ describe("trainGrpo", () => {
     expect(metrics["completions/mean_length"]).toBe(metrics["rewards/length/mean"]);
     expect(metrics["clip_ratio/low_min"]).toBeLessThanOrEqual(metrics["clip_ratio/low_mean"]);
     expect(metrics["clip_ratio/high_max"]).toBeGreaterThanOrEqual(metrics["clip_ratio/high_mean"]);
+  });
+
+  it("comes to the same attempts and weights with drafts and without, and says what drafts were good for", async () => {
+    const trained = async (drafts: boolean) => {
+      const run = newRun(mixture);
+      const schedule = { learningRate: 0.01, totalSteps: 5 };
+      const sampling = { maxNewTokens: 12, temperature: 0.2 };
+      const reports = await train(run, firstIsThree, settings({ schedule, sampling, drafts }));
+      return { reports, weights: await weightsOf(run.policy) };
+    };
+    const drafted = await trained(true);
+    const plain = await trained(false);
+    expect(drafted.weights).toEqual(plain.weights);
+    const tokensOf = ({ groups }: StepReport) => groups.map(({ attempts }) => attempts.map(({ tokens }) => tokens));
+    for (const [step, report] of drafted.reports.entries()) {
+      expect(tokensOf(report)).toEqual(tokensOf(plain.reports[step]));
+      expect(report.experts).toEqual(plain.reports[step].experts);
+    }
+    const [last, lastPlain] = [drafted, plain].map(({ reports }) => reports[4].metrics);
+    expect(last["rollout/draft_accepted"]).toBeGreaterThan(0);
+    expect(last["rollout/draft_accepted"]).toBeLessThanOrEqual(1);
+    expect(last["rollout/tokens_per_pass"]).toBeGreaterThan(lastPlain["rollout/tokens_per_pass"]);
+    expect(plain.reports.some(({ metrics }) => "rollout/draft_accepted" in metrics)).toBe(false);
   });
 
   it("logs how experts were used also on a step without a live group", async () => {

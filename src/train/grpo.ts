@@ -1,5 +1,6 @@
 import type { Prompt } from "../records/problem.ts";
 import type { Grading } from "../rollout/attempts.ts";
+import { DraftStore } from "../rollout/draft-store.ts";
 import { learningRateAt } from "../update/schedule.ts";
 import { leavingNoStepOpen } from "./clean-step.ts";
 import { type OpenCurriculum, openCurriculum } from "./curriculum.ts";
@@ -38,10 +39,11 @@ export async function trainGrpo(
 ): Promise<void> {
   const complete = completeGrpoOptions(options);
   const curriculum = openCurriculum(prompts, complete, run.memory?.solveRates);
+  const draftStore = complete.drafts ? new DraftStore() : null;
   let klCoefficient = openKlCoefficient(complete, run.memory);
   for (let step = run.firstStep; step < complete.schedule.totalSteps; step++) {
     const report = await leavingNoStepOpen(run, () =>
-      grpoStep(run, step, { curriculum, klCoefficient }, grading, complete),
+      grpoStep(run, step, { curriculum, draftStore, klCoefficient }, grading, complete),
     );
     klCoefficient = report.memory?.klCoefficient ?? klCoefficient;
     if ((await afterStep(report)) === "stop") return;
@@ -51,14 +53,18 @@ export async function trainGrpo(
 async function grpoStep(
   run: GrpoRun,
   step: number,
-  { curriculum, klCoefficient }: { curriculum: OpenCurriculum; klCoefficient: number | undefined },
+  {
+    curriculum,
+    draftStore,
+    klCoefficient,
+  }: { curriculum: OpenCurriculum; draftStore: DraftStore | null; klCoefficient: number | undefined },
   grading: Grading,
   options: CompleteGrpoOptions,
 ): Promise<StepReport> {
   const { policy } = run;
   const clock = stopwatch();
   const penalty = klPenalty(run, options, klCoefficient);
-  const gathered = await gatherGroups(policy, step, curriculum, grading, options, penalty);
+  const gathered = await gatherGroups(policy, step, curriculum, grading, { ...options, draftStore }, penalty);
   const { groups, rollout } = gathered;
   const learningRate = learningRateAt(step, options.schedule);
   const update = await updateOnGroups(run, { step, groups, rollout, learningRate, klCoefficient }, options);
@@ -71,8 +77,7 @@ async function grpoStep(
     klCoefficient,
     epoch: ((step + 1) * options.promptsPerStep) / curriculum.order.length,
     seconds: clock(),
-    rolloutFlops:
-      forwardFlops(policy.config, { rows: rollout.rowCount, entries: rollout.tokenCount }) + gathered.klFlops,
+    rolloutFlops: forwardFlops(policy.config, { rows: rollout.rowCount, entries: rollout.headRows }) + gathered.klFlops,
     peakFlops: options.peakFlops,
     peakMemoryMb: peakMemoryMb(policy.device),
   });

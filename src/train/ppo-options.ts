@@ -12,6 +12,7 @@ type SharedOptions = Pick<
   | "schedule"
   | "sampling"
   | "promptsPerStep"
+  | "drafts"
   | "microBatchTokens"
   | "gradientCheckpointing"
   | "balanceCoefficient"
@@ -72,6 +73,7 @@ export function completePpoOptions(options: PpoTrainingOptions): CompletePpoOpti
   const { group = 1 } = options;
   const complete: CompletePpoOptions = {
     promptsPerStep: 128,
+    drafts: true,
     microBatchTokens: 8192,
     gradientCheckpointing: false,
     balanceCoefficient: 0.01,

@@ -1,6 +1,7 @@
 import { mean } from "../base/statistics.ts";
 import type { Prompt } from "../records/problem.ts";
 import type { Grading } from "../rollout/attempts.ts";
+import { DraftStore } from "../rollout/draft-store.ts";
 import { learningRateAt } from "../update/schedule.ts";
 import { leavingNoStepOpen } from "./clean-step.ts";
 import { EpochOrder } from "./epoch-order.ts";
@@ -39,8 +40,9 @@ export async function trainPpo(
 ): Promise<void> {
   const complete = completePpoOptions(options);
   const order = new EpochOrder(prompts, [complete.seed, 3]);
+  const draftStore = complete.drafts ? new DraftStore() : null;
   for (let step = run.firstStep; step < complete.schedule.totalSteps; step++) {
-    const report = await leavingNoStepOpen(run, () => ppoStep(run, step, order, grading, complete));
+    const report = await leavingNoStepOpen(run, () => ppoStep(run, step, { order, draftStore }, grading, complete));
     if ((await afterStep(report)) === "stop") return;
   }
 }
@@ -48,7 +50,7 @@ export async function trainPpo(
 async function ppoStep(
   run: PpoRun,
   step: number,
-  order: EpochOrder<Prompt>,
+  { order, draftStore }: { order: EpochOrder<Prompt>; draftStore: DraftStore | null },
   grading: Grading,
   options: CompletePpoOptions,
 ): Promise<StepReport> {
@@ -58,6 +60,7 @@ async function ppoStep(
   const gathered = await gatherGroups(policy, step, { order, further: order }, grading, {
     ...options,
     adoptable: false,
+    draftStore,
   });
   const { rollout, groups } = gathered;
   const experience = await gatherExperience(run, groups, options);
@@ -74,8 +77,7 @@ async function ppoStep(
     valueLearningRate,
     epoch: ((step + 1) * promptsPerStep) / order.length,
     seconds: clock(),
-    rolloutFlops:
-      forwardFlops(policy.config, { rows: rollout.rowCount, entries: rollout.tokenCount }) + experience.flops,
+    rolloutFlops: forwardFlops(policy.config, { rows: rollout.rowCount, entries: rollout.headRows }) + experience.flops,
     peakFlops,
     peakMemoryMb: peakMemoryMb(policy.device),
   });
