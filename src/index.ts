@@ -100,6 +100,7 @@ export { type Reward, type RewardOptions, weighReward } from "./reward/reward.ts
 export { type Grade, type GradingOptions, type GradingRule, gradeAnswer, gradeResponse } from "./reward/rules.ts";
 export type { NamedReward } from "./reward/stage-rewards.ts";
 export { type Grading, gradeAttempts, toAttempt } from "./rollout/attempts.ts";
+export { DraftStore, type DraftStoreOptions } from "./rollout/draft-store.ts";
 export type { RolloutProgress } from "./rollout/generation.ts";
 export { type Rollout, type RolloutOptions, sampleAttempts } from "./rollout/rollout.ts";
 export type { SampledAttempt } from "./rollout/sampled-attempt.ts";
