@@ -112,14 +112,14 @@ function stagePlan({ recipe, task, model }: PlannedRun, stage: PlannedStage): St
 async function estimate(run: PlannedRun, stage: PlannedStage): Promise<StageMemory> {
   const { model, hub } = run;
   const info = deviceInfo(run.recipe);
-  const { parts, bytes } = await estimateStage(model, stagePlan(run, stage), info);
+  const memory = await estimateStage(model, stagePlan(run, stage), info);
   let similarity = 0;
   const asked = "rewards" in stage ? similaritiesOf(stage.rewards) : [];
   for (const options of new Map(asked.map((one) => [similarityKey(one), one])).values())
     similarity += await similarityBytes(options, { model, info, hub });
-  if (similarity === 0) return { parts, bytes };
-  const all = [...parts, { purpose: "similarity", bytes: similarity }].sort((a, b) => b.bytes - a.bytes);
-  return { parts: all, bytes: bytes + similarity };
+  if (similarity === 0) return memory;
+  const all = [...memory.parts, { purpose: "similarity", bytes: similarity }].sort((a, b) => b.bytes - a.bytes);
+  return { ...memory, parts: all, bytes: memory.bytes + similarity };
 }
 
 /** Threads and precision of the device that a recipe asks for. */

@@ -52,7 +52,7 @@ async function encoderPass(
   for (const array of arrays) weights.reserve(array.name, array.shape, frozenFormatOf(array, "stored"));
   const longest = mostTokens(config);
   await new Encoder(device, config, weights).hiddenRows(fullPass(longest));
-  return { held: sum(Object.values(device.heldAtPeak)), width: config.width, longest };
+  return { held: device.memory().peakBytes + device.overheadBytes(), width: config.width, longest };
 }
 
 async function policyPass(
@@ -73,5 +73,3 @@ const fullPass = (longest: number): number[][] => {
   const length = Math.min(longest, PASS_ROWS);
   return Array.from({ length: Math.floor(PASS_ROWS / length) }, () => new Array(length).fill(0));
 };
-
-const sum = (values: readonly number[]): number => values.reduce((total, value) => total + value, 0);

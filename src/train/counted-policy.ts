@@ -45,8 +45,10 @@ export const purposes = {
 export function countedPolicy(device: CountingDevice, { config, frozen, lora, frozenRouters }: ModelPlan): Policy {
   // Rotary tables are counted, not computed: angles of 100,000 positions take longer than all the rest.
   const short = { ...config, maxPositions: 1 };
-  if (config.positions === "rotary")
-    device.for(purposes.weights).allocate("f32", (config.maxPositions - 1) * config.headDim);
+  if (config.positions === "rotary") {
+    const tables = device.for(purposes.weights);
+    tables.write(tables.allocate("f32", (config.maxPositions - 1) * config.headDim));
+  }
   const base = frozen ? frozenOf(device.for(purposes.weights), short, frozen) : trainedOf(device, short, frozenRouters);
   const policy = lora
     ? attachLora({ ...base, device: device.for(purposes.trained) }, lora, { trained: true, filled: false })

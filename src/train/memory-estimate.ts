@@ -36,6 +36,8 @@ export interface StageMemory {
   /** Bytes by purpose, largest first; see `purposes`, and `packed`, `scratch` and `saving`. */
   parts: { purpose: string; bytes: number }[];
   bytes: number;
+  /** Most bytes of tensors that are allocated at once: more than are resident, as nothing writes to the end of a slab. */
+  allocatedBytes: number;
 }
 
 /**
@@ -62,15 +64,16 @@ export async function estimateStage(
     policy.pieceScope.close();
   }
   if (measured.length > 0) await beginMeasuring(policy, measured, sampling);
-  return stageMemory({ ...device.heldAtPeak, ...(saving > 0 && { saving }) });
+  const held = { ...device.heldAtPeak, ...(saving > 0 && { saving }) };
+  return stageMemory(held, device.memory().peakBytes);
 }
 
-function stageMemory(held: HeldBytes): StageMemory {
+function stageMemory(held: HeldBytes, allocatedBytes: number): StageMemory {
   const parts = Object.entries(held)
     .map(([purpose, bytes]) => ({ purpose, bytes }))
     .filter(({ bytes }) => bytes > 0)
     .sort((a, b) => b.bytes - a.bytes);
-  return { parts, bytes: parts.reduce((sum, { bytes }) => sum + bytes, 0) };
+  return { parts, bytes: parts.reduce((sum, { bytes }) => sum + bytes, 0), allocatedBytes };
 }
 
 /** Ends nothing: attempts grow to their longest. */
@@ -88,7 +91,9 @@ async function runHeaviestStep(
   whole: TrainingPlan,
 ): Promise<void> {
   const plan = withoutCurriculum(whole);
-  for (const step of heaviestSteps(plan)) await runStep(device, policy, optimizer, plan, step);
+  const steps = heaviestSteps(plan);
+  // Twice: what the first one leaves (moments, the memory of a step in one piece) is there while the second runs.
+  for (const step of [...steps, ...steps]) await runStep(device, policy, optimizer, plan, step);
 }
 
 async function runStep(

@@ -11,6 +11,8 @@ interface CountedStorage {
   purpose: string;
   bytes: number;
   elements: number;
+  /** Bytes from its beginning up to the last that anything has used. */
+  used: number;
   freed: boolean;
   /** Bytes of packed copies, by offset and direction. */
   packs: Map<number, number>;
@@ -34,26 +36,39 @@ class CountedBuffer implements DeviceBuffer {
 
 /** What all faces of one counting device share. */
 class Ledger {
-  readonly held = new Map<string, number>();
+  /** By purpose: what is allocated, and what of it is resident. */
+  readonly allocated = new Map<string, number>();
+  readonly resident = new Map<string, number>();
   bytes = 0;
-  total = 0;
   peakBytes = 0;
-  peakTotal = 0;
+  residentTotal = 0;
+  residentPeak = 0;
   atPeak: Record<string, number> = {};
   scratch = 0;
 
-  add(purpose: string, bytes: number): void {
-    this.held.set(purpose, (this.held.get(purpose) ?? 0) + bytes);
-    this.total += bytes;
-    if (purpose !== "packed" && purpose !== "scratch") {
-      this.bytes += bytes;
-      this.peakBytes = Math.max(this.peakBytes, this.bytes);
-    }
-    if (this.total <= this.peakTotal) return;
-    this.peakTotal = this.total;
-    this.atPeak = Object.fromEntries(this.held);
+  allocate(purpose: string, bytes: number): void {
+    add(this.allocated, purpose, bytes);
+    this.bytes += bytes;
+    this.peakBytes = Math.max(this.peakBytes, this.bytes);
+  }
+
+  /** The system gives a page when it is first written to. */
+  touch(purpose: string, bytes: number): void {
+    add(this.resident, purpose, bytes);
+    this.residentTotal += bytes;
+    if (this.residentTotal <= this.residentPeak) return;
+    this.residentPeak = this.residentTotal;
+    this.atPeak = Object.fromEntries(this.resident);
+  }
+
+  /** Beside tensors: packed copies and scratch memory. */
+  get overhead(): number {
+    return (this.resident.get("packed") ?? 0) + (this.resident.get("scratch") ?? 0);
   }
 }
+
+const add = (to: Map<string, number>, purpose: string, bytes: number) =>
+  to.set(purpose, (to.get(purpose) ?? 0) + bytes);
 
 /**
  * A device that has no memory and computes nothing: it counts what a program would hold on another, and when most. Code that is run on it is the code that is run in earnest, so the count cannot fall behind it. Whatever is read from it
@@ -76,12 +91,15 @@ export class CountingDevice implements Device {
     return new CountingDevice(this.info, purpose, this.#ledger);
   }
 
-  /** What is held now. */
+  /** What is allocated now, used or not. */
   get held(): HeldBytes {
-    return Object.fromEntries(this.#ledger.held);
+    return Object.fromEntries(this.#ledger.allocated);
   }
 
-  /** What was held when it was most in all, packed copies and scratch memory included. */
+  /**
+   * What was resident when it was most in all, packed copies and scratch memory included: of an allocation the part from its
+   * beginning to the last place a call was given, as memory that nothing has written to takes none.
+   */
   get heldAtPeak(): HeldBytes {
     return { ...this.#ledger.atPeak };
   }
@@ -93,11 +111,11 @@ export class CountingDevice implements Device {
       );
     const bytes = (dtype === "f32" && this.info.precision === "f64" ? 8 : bytesPerElement[dtype]) * length;
     const purpose = this.#purpose;
-    this.#ledger.add(purpose, bytes);
+    this.#ledger.allocate(purpose, bytes);
     return new CountedBuffer(
       this,
       dtype,
-      { purpose, bytes, elements: length, freed: false, packs: new Map() },
+      { purpose, bytes, elements: length, used: 0, freed: false, packs: new Map() },
       0,
       length,
     );
@@ -116,13 +134,25 @@ export class CountingDevice implements Device {
     const { storage } = buffer as CountedBuffer;
     if (storage.freed) throw new DeviceError("free: expected live memory, got a buffer that was freed; free it once");
     storage.freed = true;
-    this.#ledger.add(storage.purpose, -storage.bytes);
-    for (const bytes of storage.packs.values()) this.#ledger.add("packed", -bytes);
+    this.#ledger.allocate(storage.purpose, -storage.bytes);
+    this.#ledger.touch(storage.purpose, -storage.used);
+    for (const bytes of storage.packs.values()) this.#ledger.touch("packed", -bytes);
   }
 
-  write(): void {}
+  write(buffer: DeviceBuffer): void {
+    this.#use(buffer as CountedBuffer);
+  }
+
+  #use({ storage, offset, length }: CountedBuffer): void {
+    if (storage.elements === 0) return;
+    const used = (storage.bytes / storage.elements) * (offset + length);
+    if (used <= storage.used) return;
+    this.#ledger.touch(storage.purpose, used - storage.used);
+    storage.used = used;
+  }
 
   enqueue<N extends KernelName>(kernel: N, args: KernelArguments<N, DeviceBuffer>): void {
+    for (const given of Object.values(args)) if (given instanceof CountedBuffer) this.#use(given);
     if (this.info.precision === "f64") return;
     const given = args as unknown as Record<string, number> & { w?: CountedBuffer };
     const { w } = given;
@@ -132,12 +162,12 @@ export class CountingDevice implements Device {
       if (!w.storage.packs.has(key)) {
         const bytes = packedBytes(given, kernel, this.info.precision);
         w.storage.packs.set(key, bytes);
-        this.#ledger.add("packed", bytes);
+        this.#ledger.touch("packed", bytes);
       }
     }
     const scratch = scratchBytes(kernel, given, this.info.threads);
     if (scratch > this.#ledger.scratch) {
-      this.#ledger.add("scratch", scratch - this.#ledger.scratch);
+      this.#ledger.touch("scratch", scratch - this.#ledger.scratch);
       this.#ledger.scratch = scratch;
     }
   }
@@ -152,7 +182,7 @@ export class CountingDevice implements Device {
   }
 
   overheadBytes(): number {
-    return this.#ledger.total - this.#ledger.bytes;
+    return this.#ledger.overhead;
   }
 
   close(): void {}
