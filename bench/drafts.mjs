@@ -179,13 +179,11 @@ for (const [epoch, sums] of taken.entries())
     `epoch ${epoch + 1}: with ${sums.with.toFixed(1)} s, without ${sums.without.toFixed(1)} s, before ${sums.before.toFixed(1)} s; ` +
       `with/without ${ratio(sums.with, sums.without)}, with/before ${ratio(sums.with, sums.before)}`,
   );
-const later = taken
-  .slice(1)
-  .reduce((all, one) => ({
-    with: all.with + one.with,
-    before: all.before + one.before,
-    without: all.without + one.without,
-  }));
+const later = taken.slice(1).reduce((all, one) => ({
+  with: all.with + one.with,
+  before: all.before + one.before,
+  without: all.without + one.without,
+}));
 console.log(
   `epochs 2-${taken.length}: with/without ${ratio(later.with, later.without)}, with/before ${ratio(later.with, later.before)}`,
 );

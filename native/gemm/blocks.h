@@ -36,13 +36,13 @@ RECKON_INLINE void finish(Vec (&sums)[ROWS][VECTORS], int64_t columns, const Out
 
 using Tile = void (*)(const Left&, const Right&, int64_t depth, const Ahead&, const Output&);
 
-template <class Multiply, int ROWS, int VECTORS, int PANELS, bool BY_DEPTH, bool MASKED>
+template <class Multiply, int ROWS, int VECTORS, int PANELS, Layout LAYOUT, bool MASKED>
 void tile(const Left& left, const Right& right, int64_t depth, const Ahead& ahead, const Output& output) {
   for (int r = 0; r < ROWS; r++) {
     for (int v = 0; v < VECTORS * PANELS; v++) __builtin_prefetch(output.c + r * output.stride + v * W, 1);
   }
   Vec sums[ROWS][VECTORS * PANELS];
-  accumulate<Multiply, ROWS, VECTORS, PANELS, BY_DEPTH, MASKED>(left, right, depth, ahead, sums);
+  accumulate<Multiply, ROWS, VECTORS, PANELS, LAYOUT, MASKED>(left, right, depth, ahead, sums);
   finish<ROWS, VECTORS * PANELS>(sums, right.columns, output);
 }
 
@@ -51,20 +51,20 @@ struct TileTable {
   Tile tiles[kTileRows][kTileVectors];
 };
 
-template <class Multiply, bool BY_DEPTH, bool MASKED, int ROWS, int VECTORS>
+template <class Multiply, Layout LAYOUT, bool MASKED, int ROWS, int VECTORS>
 constexpr void fill(TileTable& table) {
-  table.tiles[ROWS - 1][VECTORS - 1] = tile<Multiply, ROWS, VECTORS, 1, BY_DEPTH, MASKED>;
+  table.tiles[ROWS - 1][VECTORS - 1] = tile<Multiply, ROWS, VECTORS, 1, LAYOUT, MASKED>;
   if constexpr (VECTORS > 1) {
-    fill<Multiply, BY_DEPTH, MASKED, ROWS, VECTORS - 1>(table);
+    fill<Multiply, LAYOUT, MASKED, ROWS, VECTORS - 1>(table);
   } else if constexpr (ROWS > 1) {
-    fill<Multiply, BY_DEPTH, MASKED, ROWS - 1, kTileVectors>(table);
+    fill<Multiply, LAYOUT, MASKED, ROWS - 1, kTileVectors>(table);
   }
 }
 
-template <class Multiply, bool BY_DEPTH, bool MASKED>
+template <class Multiply, Layout LAYOUT, bool MASKED>
 constexpr TileTable makeTable() {
   TileTable table{};
-  fill<Multiply, BY_DEPTH, MASKED, kTileRows, kTileVectors>(table);
+  fill<Multiply, LAYOUT, MASKED, kTileRows, kTileVectors>(table);
   return table;
 }
 
@@ -76,7 +76,7 @@ struct WideTable {
 template <class Multiply, int ROWS>
 constexpr void fillWide(WideTable& table) {
   if constexpr (panelsAtOnce(ROWS) > 1) {
-    table.tiles[ROWS - 1] = tile<Multiply, ROWS, kTileVectors, panelsAtOnce(ROWS), false, false>;
+    table.tiles[ROWS - 1] = tile<Multiply, ROWS, kTileVectors, panelsAtOnce(ROWS), Layout::byRow, false>;
   }
   if constexpr (ROWS > 1) fillWide<Multiply, ROWS - 1>(table);
 }
@@ -89,11 +89,13 @@ constexpr WideTable makeWideTable() {
 }
 
 template <class Multiply>
-constexpr TileTable kPackedTiles = makeTable<Multiply, false, false>();
+constexpr TileTable kPackedTiles = makeTable<Multiply, Layout::byRow, false>();
 template <class Multiply>
-constexpr TileTable kGradientTiles = makeTable<Multiply, true, kMaskingIsFree>();
+constexpr TileTable kGradientTiles = makeTable<Multiply, Layout::byDepth, kMaskingIsFree>();
 template <class Multiply>
-constexpr TileTable kGradientEdgeTiles = makeTable<Multiply, true, true>();
+constexpr TileTable kGradientEdgeTiles = makeTable<Multiply, Layout::byDepth, true>();
+template <class Multiply>
+constexpr TileTable kPackedGradientTiles = makeTable<Multiply, Layout::packedByDepth, false>();
 template <class Multiply>
 constexpr WideTable kWideTiles = makeWideTable<Multiply>();
 
@@ -171,6 +173,46 @@ void gradientBlock(const float* a, int64_t aStride, const float* b, int64_t bStr
     rowTiles.each([&](int64_t row, int count) {
       table.tiles[count - 1][vectors - 1]({a + row, aStride}, right, depth, {}, shifted(output, row, column));
     });
+  }
+}
+
+// Words from step to step of a packed tile of the left operand of a gradient: whole vectors.
+constexpr int kLeftStride = (kTileRows + W - 1) / W * W;
+
+// Packs a left or right operand of a gradient: `steps` steps of `columns` columns, in tiles of TILE columns and STRIDE words a
+// step, zero-padded, the i-th beginning at to + i · bytes. word(step, column, count) gives W words, of which `count` exist.
+template <int TILE, int STRIDE, typename F>
+RECKON_INLINE void packSteps(int64_t steps, int64_t columns, char* to, size_t bytes, F&& word) {
+  for (int64_t k = 0; k < steps; k++) {
+    char* tile = to + k * STRIDE * sizeof(float);
+    for (int64_t column = 0; column < columns; column += TILE, tile += bytes) {
+      float* at = reinterpret_cast<float*>(tile);
+      if (columns - column >= STRIDE) {
+#pragma GCC unroll 8
+        for (int v = 0; v < STRIDE; v += W) store(at + v, word(k, column + v, W));
+        continue;
+      }
+      for (int v = 0; v < STRIDE; v += W) {
+        const int64_t left = columns - column - v;
+        store(at + v, left > 0 ? word(k, column + v, static_cast<int>(left < W ? left : W)) : zero());
+      }
+    }
+  }
+}
+
+// The same from tiles and panels that lie packed in the order of their use, `depth` words deep.
+template <class Multiply>
+void packedGradientBlock(const float* a, const float* b, int64_t depth, int64_t m, int64_t n, float* c, int64_t cStride) {
+  const Output output{c, cStride, nullptr, c};
+  for (int64_t column = 0; column < n; column += kPanel, b += depth * kPanel) {
+    const int64_t width = n - column < kPanel ? n - column : kPanel;
+    const float* tile = a;
+    for (int64_t row = 0; row < m; row += kTileRows, tile += depth * kLeftStride) {
+      const int64_t count = m - row < kTileRows ? m - row : kTileRows;
+      kPackedGradientTiles<Multiply>.tiles[count - 1][(width - 1) / W](
+          {tile, kLeftStride}, {b, kPanel, 0, width}, depth,
+          {reinterpret_cast<const char*>(tile + depth * kLeftStride), kLeftStride * sizeof(float)}, shifted(output, row, column));
+    }
   }
 }
 

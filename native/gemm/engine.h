@@ -36,6 +36,9 @@ RECKON_INLINE int64_t bf16Word(int64_t inner, int64_t o, int64_t i) {
   return o / kBf16Panel * bf16PanelWords(inner) + i / 2 * kBf16Panel + o % kBf16Panel;
 }
 
+// Rows of a block of a weight gradient that are packed at once: steps of every layout end there.
+constexpr int64_t kGradientPiece = 32;
+
 struct Engine {
   // Tells the layouts of packed weights apart in the pack cache.
   int layout;
@@ -80,11 +83,19 @@ struct Engine {
   int gradientDepth;
   // Outputs m × n that one call of `gradient` should at most be given: what they are made from fits the second-level cache.
   int gradientRows, gradientColumns;
-  // Bytes of scratch that `gradient` needs for up to m × n outputs.
-  size_t (*gradientBytes)(int64_t m, int64_t n);
-  // c[m, n] += Σ_k a[k·aStride + m] · b[k·bStride + n] over one block of `depth` ≤ gradientDepth rows.
-  void (*gradient)(const float* a, int64_t aStride, const float* b, int64_t bStride, int64_t depth, int64_t m, int64_t n,
-                   float* c, int64_t cStride, void* scratch);
+  // The left operand of a gradient is packed in tiles of so many columns, the right one in panels; a region of outputs begins at
+  // the edge of both.
+  int gradientTile;
+  // Bytes of a packed tile of the left operand over `depth` rows; null: `gradient` reads both operands where they lie. The right
+  // operand's panels are those of panelBytes. Both grow in proportion to depths that are multiples of kGradientPiece.
+  size_t (*gradientTileBytes)(int64_t depth);
+  // Pack `rows` rows of `columns` columns for the left and the right side; the i-th tile or panel begins at to + i · bytes.
+  void (*packLeft)(const float* from, int64_t stride, int64_t rows, int64_t columns, char* to, size_t bytes);
+  void (*packRight)(const float* from, int64_t stride, int64_t rows, int64_t columns, char* to, size_t bytes);
+  // c[m, n] += Σ_k a[k, m] · b[k, n] over one block of `depth` ≤ gradientDepth rows: of packed tiles and panels, or of
+  // a[k·aStride + m] and b[k·bStride + n]. `sums` has sumsBytes(m) bytes.
+  void (*gradient)(const void* a, int64_t aStride, const void* b, int64_t bStride, int64_t depth, int64_t m, int64_t n,
+                   float* c, int64_t cStride, void* sums);
 };
 
 }  // namespace reckon

@@ -139,22 +139,22 @@ void multiplyBf16(const void* a, int64_t stride, int64_t rows, const uint32_t* p
 
 constexpr int kGradientDepth = 256;
 
-template <bool ROUND>
-size_t gradientBytes(int64_t m, int64_t n) {
-  return ROUND ? sizeof(float) * kGradientDepth * (copyStride(m) + copyStride(n)) : 0;
+size_t gradientTileBytes(int64_t depth) { return sizeof(float) * depth * kLeftStride; }
+
+template <int TILE, int STRIDE>
+void packSide(const float* from, int64_t stride, int64_t rows, int64_t columns, char* to, size_t bytes) {
+  packSteps<TILE, STRIDE>(rows, columns, to, bytes, [&](int64_t k, int64_t column, int count) {
+    return roundToBf16(load(from + k * stride + column, count));
+  });
 }
 
 template <bool ROUND>
-void gradient(const float* a, int64_t aStride, const float* b, int64_t bStride, int64_t depth, int64_t m, int64_t n,
-              float* c, int64_t cStride, void* scratch) {
-  if (ROUND) {
-    float* aCopy = static_cast<float*>(scratch);
-    float* bCopy = aCopy + kGradientDepth * copyStride(m);
-    packRows<true>(a, aStride, depth, m, aCopy);
-    packRows<true>(b, bStride, depth, n, bCopy);
-    a = aCopy, aStride = copyStride(m), b = bCopy, bStride = copyStride(n);
-  }
-  gradientBlock<MultiplyF32>(a, aStride, b, bStride, depth, m, n, c, cStride);
+void gradient(const void* left, int64_t aStride, const void* right, int64_t bStride, int64_t depth, int64_t m, int64_t n,
+              float* c, int64_t cStride, void*) {
+  const float* a = static_cast<const float*>(left);
+  const float* b = static_cast<const float*>(right);
+  if (ROUND) packedGradientBlock<MultiplyF32>(a, b, depth, m, n, c, cStride);
+  else gradientBlock<MultiplyF32>(a, aStride, b, bStride, depth, m, n, c, cStride);
 }
 
 template <bool ROUND>
@@ -178,7 +178,12 @@ constexpr Engine engine() {
   engine.gradientDepth = kGradientDepth;
   engine.gradientRows = 8 * kTileRows;
   engine.gradientColumns = (ROUND ? 4 : 2) * kPanel;
-  engine.gradientBytes = gradientBytes<ROUND>;
+  engine.gradientTile = kTileRows;
+  if (ROUND) {
+    engine.gradientTileBytes = gradientTileBytes;
+    engine.packLeft = packSide<kTileRows, kLeftStride>;
+    engine.packRight = packSide<kPanel, kPanel>;
+  }
   engine.gradient = gradient<ROUND>;
   return engine;
 }

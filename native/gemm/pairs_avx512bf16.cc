@@ -104,17 +104,25 @@ void multiplyBf16(const void* a, int64_t stride, int64_t rows, const uint32_t* p
 
 constexpr int kGradientDepth = 256;
 
-size_t gradientBytes(int64_t m, int64_t n) {
-  return sizeof(float) * pairsOf(kGradientDepth) * (copyStride(m) + copyStride(n));
+size_t gradientTileBytes(int64_t depth) { return sizeof(float) * pairsOf(depth) * kLeftStride; }
+
+// Rows that are fetched ahead of their packing: they come from memory, a page or less apart.
+constexpr int kPackAhead = 16;
+
+template <int TILE, int STRIDE>
+void packSide(const float* from, int64_t stride, int64_t rows, int64_t columns, char* to, size_t bytes) {
+  packSteps<TILE, STRIDE>(pairsOf(rows), columns, to, bytes, [&](int64_t k, int64_t column, int count) {
+    const float* first = from + 2 * k * stride + column;
+    __builtin_prefetch(first + kPackAhead * stride);
+    __builtin_prefetch(first + (kPackAhead + 1) * stride);
+    return pairAcross(load(first, count), 2 * k + 1 < rows ? load(first + stride, count) : zero());
+  });
 }
 
-void gradient(const float* a, int64_t aStride, const float* b, int64_t bStride, int64_t depth, int64_t m, int64_t n,
-              float* c, int64_t cStride, void* scratch) {
-  float* aPairs = static_cast<float*>(scratch);
-  float* bPairs = aPairs + pairsOf(kGradientDepth) * copyStride(m);
-  packAcross(a, aStride, depth, m, m, aPairs, copyStride(m));
-  packAcross(b, bStride, depth, n, n, bPairs, copyStride(n));
-  gradientBlock<MultiplyPairs>(aPairs, copyStride(m), bPairs, copyStride(n), pairsOf(depth), m, n, c, cStride);
+void gradient(const void* a, int64_t, const void* b, int64_t, int64_t depth, int64_t m, int64_t n, float* c,
+              int64_t cStride, void*) {
+  packedGradientBlock<MultiplyPairs>(static_cast<const float*>(a), static_cast<const float*>(b), pairsOf(depth), m, n, c,
+                                     cStride);
 }
 
 constexpr Engine engine() {
@@ -135,7 +143,10 @@ constexpr Engine engine() {
   engine.gradientDepth = kGradientDepth;
   engine.gradientRows = 8 * kTileRows;
   engine.gradientColumns = 4 * kPanel;
-  engine.gradientBytes = gradientBytes;
+  engine.gradientTile = kTileRows;
+  engine.gradientTileBytes = gradientTileBytes;
+  engine.packLeft = packSide<kTileRows, kLeftStride>;
+  engine.packRight = packSide<kPanel, kPanel>;
   engine.gradient = gradient;
   return engine;
 }

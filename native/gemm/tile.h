@@ -9,7 +9,10 @@
 namespace reckon {
 namespace RECKON_ISA {
 
-// The left operand: element (row r, depth k) at data[r·stride + k], or at data[k·stride + r] when BY_DEPTH.
+// How the left operand of a tile lies: element (row r, depth k) at data[r·stride + k] (byRow), or at data[k·stride + r], far
+// from the next depth's (byDepth) or beside it (packedByDepth).
+enum class Layout { byRow, byDepth, packedByDepth };
+
 struct Left {
   const float* data;
   int64_t stride;
@@ -33,7 +36,7 @@ struct Ahead {
   int64_t bytesPerStep;
 };
 
-template <class Multiply, int ROWS, int VECTORS, int PANELS, bool BY_DEPTH, bool MASKED>
+template <class Multiply, int ROWS, int VECTORS, int PANELS, Layout LAYOUT, bool MASKED>
 RECKON_INLINE void accumulate(const Left& left, const Right& right, int64_t depth, Ahead ahead,
                               Vec (&sums)[ROWS][VECTORS * PANELS]) {
 #pragma GCC unroll 14
@@ -47,7 +50,7 @@ RECKON_INLINE void accumulate(const Left& left, const Right& right, int64_t dept
   // Twice, so that the row addresses that do not fit the registers are fetched once for two steps.
 #pragma GCC unroll 2
   for (int64_t k = 0; k < depth; k++) {
-    if (BY_DEPTH) {
+    if (LAYOUT == Layout::byDepth) {
       // The rows' words may lie in two cache lines.
       __builtin_prefetch(a + kAhead * left.stride);
       __builtin_prefetch(a + kAhead * left.stride + ROWS - 1);
@@ -70,11 +73,11 @@ RECKON_INLINE void accumulate(const Left& left, const Right& right, int64_t dept
     }
 #pragma GCC unroll 14
     for (int r = 0; r < ROWS; r++) {
-      const Vec value = set1(BY_DEPTH ? a[r] : a[r * left.stride]);
+      const Vec value = set1(LAYOUT == Layout::byRow ? a[r * left.stride] : a[r]);
 #pragma GCC unroll 8
       for (int v = 0; v < VECTORS * PANELS; v++) sums[r][v] = Multiply::add(value, step[v], sums[r][v]);
     }
-    a += BY_DEPTH ? left.stride : 1;
+    a += LAYOUT == Layout::byRow ? 1 : left.stride;
     b += right.stride;
   }
 }

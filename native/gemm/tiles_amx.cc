@@ -268,37 +268,33 @@ void multiplyBf16(const void* a, int64_t, int64_t rows, const uint32_t* panels, 
 }
 
 constexpr int kGradientDepth = 512;
-constexpr int64_t kGradientSteps = kGradientDepth / kStep;
 
-size_t gradientBytes(int64_t m, int64_t n) {
-  const size_t rowTiles = static_cast<size_t>(ceilDivide(m, kTile));
-  return rowTiles * kGradientSteps * kTileBytes + rowTiles * 4 * kTileBytes +
-         static_cast<size_t>(ceilDivide(n, kColumns)) * kGradientSteps * kPanelStepBytes;
-}
+size_t gradientTileBytes(int64_t depth) { return static_cast<size_t>(stepsOf(depth)) * kTileBytes; }
 
 // The left operand comes by depth: its pairs are transposed into tiles.
-void gradient(const float* a, int64_t aStride, const float* b, int64_t bStride, int64_t depth, int64_t m, int64_t n,
-              float* c, int64_t cStride, void* scratch) {
-  const int64_t steps = stepsOf(depth), rowTiles = ceilDivide(m, kTile);
-  char* left = static_cast<char*>(scratch);
-  char* sums = left + rowTiles * steps * kTileBytes;
-  char* panels = sums + rowTiles * 4 * kTileBytes;
-  float* to = reinterpret_cast<float*>(left);
-  for (int64_t r = 0; r < m; r += kTile) {
-    for (int64_t k = 0; k < depth; k += kStep, to += kTile * W) {
+void packLeft(const float* from, int64_t stride, int64_t rows, int64_t columns, char* to, size_t bytes) {
+  for (int64_t k = 0; k < rows; k += kStep, to += kTileBytes) {
+    for (int64_t r = 0; r < columns; r += kTile) {
       Vec square[W];
 #pragma GCC unroll 16
-      for (int i = 0; i < W; i++) square[i] = pairAt(a, aStride, depth, m, k + 2 * i, r);
+      for (int i = 0; i < W; i++) square[i] = pairAt(from, stride, rows, columns, k + 2 * i, r);
       transpose(square);
-      for (int i = 0; i < W; i++) store(to + i * W, square[i]);
+      float* tile = reinterpret_cast<float*>(to + r / kTile * bytes);
+      for (int i = 0; i < W; i++) store(tile + i * W, square[i]);
     }
   }
-  for (int64_t column = 0; column < n; column += kColumns) {
-    packPanel(b + column, bStride, false, depth, n - column, panels + column / kColumns * steps * kPanelStepBytes);
-  }
+}
+
+void packRight(const float* from, int64_t stride, int64_t rows, int64_t columns, char* to, size_t bytes) {
+  for (int64_t n = 0; n < columns; n += kColumns, to += bytes) packPanel(from + n, stride, false, rows, columns - n, to);
+}
+
+void gradient(const void* a, int64_t, const void* b, int64_t, int64_t depth, int64_t m, int64_t n, float* c,
+              int64_t cStride, void* sums) {
   // Tile loads do not tell the compiler what they read.
   asm volatile("" : : : "memory");
-  multiplyTiles(left, sums, m, panels, static_cast<int64_t>(panelBytes(depth)), depth, n, {c, cStride, nullptr, c});
+  multiplyTiles(static_cast<const char*>(a), static_cast<char*>(sums), m, static_cast<const char*>(b),
+                static_cast<int64_t>(panelBytes(depth)), depth, n, {c, cStride, nullptr, c});
 }
 
 constexpr Engine engine() {
@@ -319,7 +315,10 @@ constexpr Engine engine() {
   engine.gradientDepth = kGradientDepth;
   engine.gradientRows = 8 * kTile;
   engine.gradientColumns = 4 * kColumns;
-  engine.gradientBytes = gradientBytes;
+  engine.gradientTile = kTile;
+  engine.gradientTileBytes = gradientTileBytes;
+  engine.packLeft = packLeft;
+  engine.packRight = packRight;
   engine.gradient = gradient;
   return engine;
 }

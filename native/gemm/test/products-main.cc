@@ -239,6 +239,9 @@ int main(int count, char** words) {
   checkGrouped(two, {0, 0, 1, 40, 40, 300, 317}, 40, 72);
   checkGrouped(two, {0, 700, 700}, 64, 33);
   checkGrouped(two, {0, 0, 0}, 8, 8);
+  // Gradients of weights in several rounds, which begin within a group.
+  checkPlain(two, 1100, 300, 700);
+  checkGrouped(two, {0, 10, 900, 900, 1400}, 300, 700);
   for (auto [inner, outer] : {std::pair<int64_t, int64_t>{64, 256}, {57, 33}, {512, 48}, {100, 8}, {1030, 70}}) {
     checkInvariance(one, two, inner, outer);
   }
