@@ -1,4 +1,4 @@
-import { expect, it } from "vitest";
+import { expect, it, vi } from "vitest";
 import { openReferenceDevice } from "./devices/reference/device.ts";
 import { Scope } from "./scope.ts";
 
@@ -19,6 +19,27 @@ it("hands out disjoint memory, and holds what the largest step took, not the sum
   }
   // Three times 300,000 numbers of 8 bytes, and what rounding to cache lines adds.
   expect(device.memory().bytes).toBeLessThan(3 * 300_100 * 8);
+  scope.close();
+  expect(device.memory().bytes).toBe(0);
+});
+
+it("keeps its memory from step to step: what is given back and taken anew would be cleared again", () => {
+  const device = openReferenceDevice();
+  const allocate = vi.spyOn(device, "allocate");
+  const scope = new Scope(device);
+  const step = (tensors: number) => {
+    for (let i = 0; i < tensors; i++) scope.stacked(20_000);
+    scope.end();
+  };
+  step(50);
+  const first = allocate.mock.calls.length;
+  expect(first).toBeGreaterThan(1);
+  step(50);
+  step(10);
+  expect(allocate).toHaveBeenCalledTimes(first);
+  // A longer step adds what is missing.
+  step(60);
+  expect(allocate).toHaveBeenCalledTimes(first + 1);
   scope.close();
   expect(device.memory().bytes).toBe(0);
 });

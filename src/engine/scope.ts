@@ -13,14 +13,20 @@ interface Place {
   live: number;
 }
 
-/** Memory of one type, handed out from the front; more slabs are added while a step runs, one remains afterwards. */
+/** Slabs whose ends were left over for more than this share of what was needed become one at the end of a step. */
+const mostLeftOver = 1 / 8;
+
+/**
+ * Memory of one type, handed out from the front; more slabs are added while a step runs. They stay as they are: memory that
+ * was given back and taken anew would be cleared by the system once more.
+ */
 class Slabs {
   private readonly device: Device;
   private readonly dtype: DType;
   private slabs: DeviceBuffer[] = [];
   private at: Place = { slab: 0, used: 0, live: 0 };
-  /** Most elements that were handed out at once in this step. */
-  private peak = 0;
+  /** Most elements that were handed out at once in any step. */
+  peak = 0;
 
   constructor(device: Device, dtype: DType) {
     this.device = device;
@@ -35,8 +41,7 @@ class Slabs {
       at.used = 0;
     }
     if (at.slab === slabs.length) {
-      const before = slabs.reduce((sum, slab) => sum + slab.length, 0);
-      const next = Math.max(firstSlab, Math.min(largestSlab, Math.floor(before / 4 / alignment) * alignment));
+      const next = Math.max(firstSlab, Math.min(largestSlab, Math.floor(this.held() / 4 / alignment) * alignment));
       slabs.push(this.device.allocate(this.dtype, Math.max(rounded, next)));
     }
     const buffer = this.device.view(slabs[at.slab], at.used, length);
@@ -55,13 +60,13 @@ class Slabs {
   }
 
   reset(): void {
-    if (this.slabs.length > 1) {
-      const enough = this.peak;
+    const enough = this.peak;
+    if (this.slabs.length > 1 && this.held() > (1 + mostLeftOver) * enough) {
       this.free();
       this.slabs = [this.device.allocate(this.dtype, enough)];
+      this.peak = enough;
     }
     this.at = { slab: 0, used: 0, live: 0 };
-    this.peak = 0;
   }
 
   free(): void {
@@ -69,6 +74,10 @@ class Slabs {
     this.slabs = [];
     this.at = { slab: 0, used: 0, live: 0 };
     this.peak = 0;
+  }
+
+  private held(): number {
+    return this.slabs.reduce((sum, slab) => sum + slab.length, 0);
   }
 }
 
@@ -122,6 +131,12 @@ export class Scope {
   /** Ends the step: every temporary may be handed out again. */
   end(): void {
     for (const slabs of this.all()) slabs.reset();
+  }
+
+  /** Elements of 4 bytes that were handed out at once in any step, at most; what the slabs hold is up to an eighth more. */
+  get mostElements(): number {
+    const { f32, i32 } = this.lasting;
+    return f32.peak + i32.peak + this.stack.peak;
   }
 
   /** Gives all memory back to the device. */
