@@ -290,19 +290,6 @@ void Thread::barrier() {
   unwaited = 0;
 }
 
-void Thread::await(const std::atomic<int32_t>& progress, int32_t value) {
-  if (progress.load(std::memory_order_acquire) == value) return;
-  pool->gate_.await([&] {
-    return progress.load(std::memory_order_seq_cst) == value || pool->failed_.load(std::memory_order_seq_cst);
-  });
-  if (pool->failed_.load(std::memory_order_relaxed)) throw Abandoned{};
-}
-
-void Thread::advance(std::atomic<int32_t>& progress, int32_t value) {
-  progress.store(value, std::memory_order_seq_cst);
-  if (count > 1) pool->gate_.notify();
-}
-
 void* Pool::Scratch::grow(size_t wanted) {
   if (wanted <= bytes) return memory;
   release(memory, bytes);

@@ -80,10 +80,6 @@ struct Thread {
   RECKON_INLINE void once(F&& body) {
     share(1, 1, [&](int64_t, int64_t) { body(); });
   }
-  // Waits within a task for one that was taken before it: until `progress` is `value`, which that task's thread sets by
-  // advance().
-  void await(const std::atomic<int32_t>& progress, int32_t value);
-  void advance(std::atomic<int32_t>& progress, int32_t value);
 
  private:
   friend class Pool;

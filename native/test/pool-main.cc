@@ -51,22 +51,16 @@ void packed(const Arguments& a, Thread& thread) {
   });
 }
 
-// y[0] = Σ (i + 1) · x[i], tasks in order by what each one waits for; a negative x[i] is a failure.
-void ordered(const Arguments& a, Thread& thread) {
+// y[i] = 2 x[i]; a negative x[i] is a failure.
+void checked(const Arguments& a, Thread& thread) {
   const float* x = a.buffer(0);
   float* y = a.buffer(1);
-  const int64_t count = a.integer(2);
-  auto* progress = static_cast<std::atomic<int32_t>*>(thread.sharedScratch(1, sizeof(std::atomic<int32_t>)));
-  thread.once([&] {
-    progress->store(0, std::memory_order_relaxed);
-    y[0] = 0;
+  thread.share(a.integer(2), 8, [&](int64_t begin, int64_t end) {
+    for (int64_t i = begin; i < end; i++) {
+      if (x[i] < 0) throw std::out_of_range("a negative number");
+      y[i] = 2 * x[i];
+    }
   });
-  thread.share(count, 1, [&](int64_t i, int64_t) {
-    thread.await(*progress, static_cast<int32_t>(i));
-    if (x[i] < 0) throw std::out_of_range("a negative number");
-    y[0] += static_cast<float>(i + 1) * x[i];
-    thread.advance(*progress, static_cast<int32_t>(i + 1));
-  }, false);
 }
 
 // More loops than may be under way, none waited for: y[i] += x[i], 200 times.
@@ -86,7 +80,7 @@ void loops(const Arguments& a, Thread& thread) {
 
 const KernelEntry kTable[] = {{"sums", "x:in y:out | count", sums},
                               {"packed", "w:w y:out | count", packed},
-                              {"ordered", "x:in y:out | count", ordered},
+                              {"checked", "x:in y:out | count", checked},
                               {"loops", "x:in y:inout | count", loops}};
 
 struct Flush {
@@ -113,8 +107,7 @@ void check(int threads, int flushes) {
   for (int f = 0; f < flushes; f++) {
     // Below 4,096 elements a call is run by one thread.
     const size_t count = 2 * (random() % 2 ? 2 + random() % 100 : 2100 + random() % 400);
-    std::vector<float> x(count, 1), summed(count), copied(count), again(count), many(count, 0);
-    float order = 0;
+    std::vector<float> x(count, 1), summed(count), copied(count), again(count), many(count, 0), twice(count);
     const bool fails = random() % 8 == 0;
     if (random() % 2) {
       version++;
@@ -127,11 +120,11 @@ void check(int threads, int flushes) {
     flush.call(0, {word(summed.data()), word(again.data()), n});
     if (fails) x[count / 2] = -1;
     else flush.call(3, {word(x.data()), word(many.data()), n});
-    flush.call(2, {word(x.data()), word(&order), n});
+    flush.call(2, {word(x.data()), word(twice.data()), n});
     const bool done = pool.run(flush.words.data(), flush.words.size());
     expect(done, !fails, "whether it failed", f);
     if (fails) {
-      expect(pool.failure().message == "ordered: a negative number", 1, pool.failure().message.c_str(), f);
+      expect(pool.failure().message == "checked: a negative number", 1, pool.failure().message.c_str(), f);
       continue;
     }
     const float sum = static_cast<float>(count);
@@ -140,8 +133,8 @@ void check(int threads, int flushes) {
       expect(copied[i], weight[i] + 1, "packed", f);
       expect(again[i], 2 * (2 + sum) + sum * (2 + sum), "sums of sums", f);
       expect(many[i], 200, "loops", f);
+      expect(twice[i], 2, "checked", f);
     }
-    expect(order, static_cast<float>(count * (count + 1) / 2), "ordered", f);
   }
 }
 
