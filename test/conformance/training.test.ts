@@ -68,7 +68,7 @@ async function train(asked: ReturnType<typeof recipe>, stops: readonly number[])
   const metrics: Record<string, number>[] = [];
   const onEvent = (event: RunEvent) => {
     if (event.type !== "metrics") return;
-    const kept = Object.entries(event.values).filter(([name]) => !/seconds|step_time|^perf\//.test(name));
+    const kept = Object.entries(event.values).filter(([name]) => !/seconds|step_time|^perf\/|^rollout\//.test(name));
     metrics.push(Object.fromEntries(kept));
   };
   for (const stop of [...stops, Number.POSITIVE_INFINITY])

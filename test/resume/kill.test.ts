@@ -59,7 +59,7 @@ function outcome(dir: string) {
 }
 
 const withoutTimings = (values: Record<string, number>) =>
-  Object.fromEntries(Object.entries(values).filter(([name]) => !/seconds|step_time|^perf\//.test(name)));
+  Object.fromEntries(Object.entries(values).filter(([name]) => !/seconds|step_time|^perf\/|^rollout\//.test(name)));
 
 function expectSame(dir: string, other: string) {
   expect(outcome(dir)).toEqual(outcome(other));
