@@ -43,8 +43,9 @@ export interface StepOutcome {
  * - `sampling/sampling_logp_difference/max`: absent where the update took the sampler's activations over.
  * - `sampling/importance_sampling_ratio/*`: of the tokens that were trained on, trainer over sampler, as cut; only with
  *   `importance`.
- * - `rollout/tokens_per_pass`: tokens sampled by forward passes, prompts' included. `rollout/draft_accepted`: the share of drafted tokens
- *   that an attempt came to; absent on a step that drafted none.
+ * - `rollout/tokens_per_pass`: tokens sampled by forward passes, prompts' included. `rollout/draft_accepted`: the share of
+ *   drafted tokens that an attempt came to; absent on a step that drafted none. Like seconds they tell how sampling went, not
+ *   what it gave: a resumed run has no drafts at first, and its numbers here are others than those of one without a stop.
  * - `curriculum/passed_over`: prompts that were passed over as too easy or too hard; only with a curriculum by solve rate.
  * - `resample/rounds`: rounds of further prompts; absent on a step without any.
  * - `perf/tokens_per_second`: prompt and completion tokens of the step, each prompt once, by the time of the whole step.
