@@ -165,7 +165,7 @@ for (let step = 0; step < steps; step++) {
     ].join(" | "),
   );
   await locked("-s", async () => {
-    // The attempts of this very step again, graded; with drafts from themselves they take no time.
+    // The same attempts once more, graded: what was timed stays apart from what is trained on.
     const gathered = await gatherGroups(policy, step, curriculum, grading, { ...options, draftStore: null });
     const { groups, rollout } = gathered;
     const learningRate = learningRateAt(step, options.schedule);
