@@ -112,9 +112,12 @@ struct Nf4 {
     const int64_t count = outer * inner;
     return (codesAt(count) + (count + 1) / 2 + (count + kBlock - 1) / kBlock + 3) / 4 * 4;
   }
-  static RECKON_INLINE float absmax(const uint8_t* matrix, const uint8_t* absmaxes, int64_t block) {
+  static const float* map() {
     static const DynamicMap map;
-    const float product = map.values[absmaxes[block]] * read<float>(matrix + 4 + 4 * (block / kScaleBlock));
+    return map.values;
+  }
+  static RECKON_INLINE float absmax(const uint8_t* matrix, const uint8_t* absmaxes, int64_t block) {
+    const float product = map()[absmaxes[block]] * read<float>(matrix + 4 + 4 * (block / kScaleBlock));
     return product + read<float>(matrix);
   }
 #if defined(RECKON_ISA_AVX512)
@@ -258,6 +261,11 @@ constexpr BlockFormat kFormats[] = {
 };
 
 }  // namespace
+
+Nf4Parts nf4Parts(const uint8_t* matrix, int64_t count) {
+  const uint8_t* codes = matrix + Nf4::codesAt(count);
+  return {kNormalFloat, Nf4::map(), matrix + 4, codes, codes + (count + 1) / 2, read<float>(matrix)};
+}
 
 const BlockFormat& blockFormat(int64_t number) { return kFormats[number]; }
 

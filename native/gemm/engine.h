@@ -59,6 +59,11 @@ struct Engine {
   void (*packBf16Panel)(const uint32_t* matrix, int64_t inner, bool byColumn, int64_t column, int64_t columns, int64_t from,
                         int64_t depth, void* panel);
 
+  // packPanel by column from a weight in another format (block-formats.h), without its values in f32; null: there is no such
+  // way. `from` is a multiple of kBf16Panel.
+  void (*packBlocks)(int64_t formatNumber, const uint8_t* matrix, int64_t outer, int64_t inner, int64_t column,
+                     int64_t columns, int64_t from, int64_t depth, void* panel);
+
   // Bytes of the copy that `multiply` should be given of `rows` rows, to multiply them with `columns` columns in all; 0: it
   // reads x itself.
   size_t (*rowsBytes)(int64_t rows, int64_t depth, int64_t columns);

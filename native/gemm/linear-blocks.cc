@@ -16,6 +16,8 @@ namespace {
 constexpr int64_t kMostDepth = 1024;
 // Expanded panels of a task, bytes.
 constexpr int64_t kMostPanelBytes = 768 << 10;
+// Panels that are expanded together for few rows: as many as a tile of one row takes.
+constexpr int64_t kPanelsAtOnce = 4;
 // Rows that make expanding a panel cheap beside multiplying it: widening bf16 costs about as much as four rows, decoding
 // other blocks as twenty.
 constexpr int64_t kLeastPartRowsBf16 = 112, kLeastPartRows = 256;
@@ -149,6 +151,12 @@ void expand(const Product& product, const Engine& engine, const uint8_t* matrix,
     });
     return;
   }
+  if (product.byColumn && engine.packBlocks) {
+    eachPanel([&](int64_t n, int64_t here) {
+      engine.packBlocks(product.formatNumber, matrix, product.outer(), product.inner(), column + n, here, from, depth, panels);
+    });
+    return;
+  }
   const auto decode = blockFormat(product.formatNumber).decode;
   const auto strideOf = [](int64_t count) { return ceilDivide(count, kDecodeStep) * kDecodeStep + 16; };
   if (product.byColumn) {
@@ -190,6 +198,14 @@ class Worker {
       }
       return;
     }
+    // Panels that are read once are multiplied while they are near.
+    const int64_t step = part.chunks == 1 ? kPanelsAtOnce * engine_.panel : width;
+    for (int64_t n = 0; n < width; n += step) multiplyExpanded(part, matrix, column + n, width - n < step ? width - n : step);
+  }
+
+ private:
+  void multiplyExpanded(const Part& part, const uint8_t* matrix, int64_t column, int64_t width) {
+    const Chunk* chunks = work_.chunks + part.firstChunk;
     const size_t bytes = engine_.panelBytes(blocks_.size) * ceilDivide(width, engine_.panel);
     char* panels = static_cast<char*>(thread_.scratch(4, bytes));
     for (int64_t block = 0; block < blocks_.count; block++) {
@@ -204,7 +220,6 @@ class Worker {
     }
   }
 
- private:
   bool inPlace(const Part& part) const {
     return product_.formatNumber == kBf16Format && product_.byColumn && engine_.multiplyBf16 &&
            (part.chunks == 1 || engine_.bf16Rows > engine_.rowsAtOnce) &&

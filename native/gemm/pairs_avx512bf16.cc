@@ -3,6 +3,7 @@
 //
 // Zen 4 does twice the work of f32 this way. Intel's cores do half (one instruction in two cycles): there it is AMX or f32.
 #include "bf16.h"
+#include "block-pairs.h"
 #include "blocks.h"
 #include "pairs.h"
 
@@ -138,6 +139,7 @@ constexpr Engine engine() {
   engine.copiedStride = copiedStride;
   engine.sumsBytes = sumsBytes;
   engine.multiply = multiply;
+  engine.packBlocks = packBlockPairs;
   engine.multiplyBf16 = multiplyBf16;
   engine.bf16Rows = INT64_MAX;
   engine.gradientDepth = kGradientDepth;

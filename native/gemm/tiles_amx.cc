@@ -12,6 +12,7 @@
 // cut into blocks whose panel (kDepthSteps · 2 KB) stays in the first-level cache over all rows, while rows stream in and
 // partial sums rest in a buffer. A sum kept in memory goes on as it was: the chain of an output does not depend on blocks.
 #include "bf16.h"
+#include "block-pairs.h"
 #include "pairs.h"
 
 #if defined(RECKON_EMULATE_AMX)
@@ -310,6 +311,10 @@ constexpr Engine engine() {
   engine.copiedStride = copiedStride;
   engine.sumsBytes = sumsBytes;
   engine.multiply = multiply;
+  // Every processor with AMX has AVX512_BF16; not every one that emulates it.
+#if defined(__AVX512BF16__)
+  engine.packBlocks = packBlockTiles;
+#endif
   engine.multiplyBf16 = multiplyBf16;
   engine.bf16Rows = INT64_MAX;
   engine.gradientDepth = kGradientDepth;

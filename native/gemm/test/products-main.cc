@@ -181,6 +181,48 @@ void checkBf16Blocks(Runner& runner, int64_t rows, int64_t inner, int64_t outer)
   if (!same(dX, dXPlain.data())) fail("linearBlocksBackwardInput", rows, inner, outer);
 }
 
+// A weight in blocks gives, bit for bit, what the values that its rows are embedded with give as a plain weight.
+void checkBlocks(Runner& runner, int format, int64_t rows, int64_t inner, int64_t outer) {
+  struct Layout {
+    int length, bytes;
+    std::vector<int> halves;
+  };
+  // By number from 4 on: elements and bytes of a block, and where its half-precision factors lie.
+  const Layout layouts[] = {{32, 34, {0}}, {32, 18, {0}}, {32, 20, {0, 2}}, {256, 144, {0, 2}}, {256, 176, {0, 2}}, {256, 210, {208}}};
+  Random generator{static_cast<uint64_t>(format + rows)};
+  std::vector<uint8_t> blocks(outer * (inner + 256) * 2);
+  for (uint8_t& byte : blocks) byte = static_cast<uint8_t>(generator.next() * 128);
+  if (format == 2) {
+    const int64_t count = outer * ((inner + 63) / 64);
+    for (int64_t i = 0; i < count; i++) {
+      const float scale = generator.next() / 100;
+      std::memcpy(&blocks[i * 68], &scale, 4);
+    }
+  } else if (format == 3) {
+    const int64_t scales = ((outer * inner + 63) / 64 + 255) / 256;
+    for (int64_t i = 0; i <= scales; i++) {
+      const float value = 0.1f + generator.next() / 100;
+      std::memcpy(&blocks[4 * i], &value, 4);
+    }
+  } else {
+    const Layout& layout = layouts[format - 4];
+    inner = (inner + layout.length - 1) / layout.length * layout.length;
+    for (int64_t at = 0; at < outer * inner / layout.length * layout.bytes; at += layout.bytes) {
+      for (int half : layout.halves) blocks[at + half + 1] = 0x24 | (blocks[at + half + 1] & 0x83);
+    }
+  }
+  const double R = double(rows), I = double(inner), O = double(outer), F = double(format);
+  const auto x = random(rows * inner, 1), bias = random(outer, 3);
+  std::vector<float> w(outer * inner), y(rows * outer), yPlain = y;
+  std::vector<int32_t> tokens(outer);
+  for (int64_t o = 0; o < outer; o++) tokens[o] = static_cast<int32_t>(o);
+  version++;
+  runner.run("embedBlocks", {word(blocks.data()), version, word(tokens.data()), word(w.data()), O, I, O, 1, F});
+  runner.run("linear", {word(x.data()), word(w.data()), version, word(bias.data()), 0, word(yPlain.data()), R, I, O});
+  runner.run("linearBlocks", {word(x.data()), word(blocks.data()), version, word(bias.data()), 0, word(y.data()), R, I, O, F});
+  if (!same(y, yPlain.data())) fail("linearBlocks in blocks", rows, inner, outer);
+}
+
 // Rows of a large product computed in small calls, from wherever they lie in it, and with another number of threads.
 void checkInvariance(Runner& one, Runner& two, int64_t inner, int64_t outer) {
   const int64_t all = 600;
@@ -232,6 +274,13 @@ int main(int count, char** words) {
                                {64, 8}, {70, 130}, {128, 40}, {0, 5}, {5, 0}, {0, 0}}) {
       checkPlain(two, rows, inner, outer);
       checkBf16Blocks(two, rows, inner, outer);
+    }
+  }
+  for (int format = 2; format < 10; format++) {
+    for (int64_t rows : {1, 3, 16, 33, 300}) {
+      for (auto [inner, outer] : {std::pair<int64_t, int64_t>{1, 1}, {33, 31}, {64, 64}, {96, 57}, {200, 130}}) {
+        checkBlocks(two, format, rows, inner, outer);
+      }
     }
   }
   checkPlain(one, 70, 600, 100);
