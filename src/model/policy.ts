@@ -127,6 +127,7 @@ export type KnownLogps = Pick<TokenLogps, "logps" | "entropies">;
 /**
  * Log-probabilities and entropies of the trained entries from hidden rows.
  *
+ * @param entries entropiesTrained: as in `tokenLogps`
  * @param known as in `tokenLogps`
  * @throws ShapeError when a target is not in the vocabulary or a trained row not in the batch
  */
@@ -134,7 +135,7 @@ export function entryLogps(
   policy: Policy,
   tape: Tape,
   hidden: Tensor,
-  entries: { trainedRows: Int32Array; targets: Int32Array; temperature: number },
+  entries: { trainedRows: Int32Array; targets: Int32Array; temperature: number; entropiesTrained?: boolean },
   known: KnownLogps | null = null,
 ): TokenLogps {
   return rowLogps(policy, tape, entryRows(tape, hidden, entries), entries, known);
@@ -159,7 +160,7 @@ export function rowLogps(
   policy: Policy,
   tape: Tape,
   rows: Tensor,
-  entries: { targets: Int32Array; temperature: number },
+  entries: { targets: Int32Array; temperature: number; entropiesTrained?: boolean },
   known: KnownLogps | null = null,
 ): TokenLogps {
   requireBelow("target", entries.targets, policy.config.vocabularySize);
@@ -167,6 +168,7 @@ export function rowLogps(
     ...policy.decoder.outputHead(policy.weights),
     targets: tape.scope.upload("i32", entries.targets),
     temperature: logitTemperature(policy.config, entries.temperature),
+    entropiesTrained: entries.entropiesTrained,
     known,
   });
 }

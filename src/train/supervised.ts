@@ -121,7 +121,7 @@ async function accumulate(
       dropout: { update, firstRow },
     });
     firstRow += batch.tokens.length;
-    const found = entryLogps(policy, tape, hidden, { ...batch, temperature: 1 });
+    const found = entryLogps(policy, tape, hidden, { ...batch, temperature: 1, entropiesTrained: false });
     const logps = await device.read(found.logps);
     const entropies = await device.read(found.entropies);
     const { value, dLogps } = supervisedLoss(logps, entries);

@@ -9,7 +9,10 @@ import { tokenLogps } from "./token-logps.ts";
 const [rows, width, vocabulary] = [11, 3, 7];
 
 /** Everything that comes out for chunks of at most `chunkRows` rows. */
-async function computed(chunkRows: number, { recording = true, isKnown = false } = {}) {
+async function computed(
+  chunkRows: number,
+  { recording = true, isKnown = false, trained = true, entropiesTrained = true, hasGradient = false } = {},
+) {
   const device = openReferenceDevice();
   const scope = new Scope(device);
   const rng = new Rng(4);
@@ -20,7 +23,7 @@ async function computed(chunkRows: number, { recording = true, isKnown = false }
       { name: "weight", shape: [vocabulary, width], initialize, decays: false },
       { name: "bias", shape: [vocabulary], initialize, decays: false },
     ],
-    { trained: true },
+    { trained },
   );
   const draw = (length: number) => Array.from({ length }, () => rng.normal());
   const x: Tensor = { buffer: scope.upload("f32", draw(rows * width)), rows, width, gradient: null };
@@ -34,12 +37,19 @@ async function computed(chunkRows: number, { recording = true, isKnown = false }
       Array.from({ length: rows }, (_, r) => r % vocabulary),
     ),
     temperature: 0.8,
+    entropiesTrained,
     known: isKnown ? known : null,
     mostLogits: chunkRows * vocabulary,
   });
-  found.seed(draw(rows), draw(rows));
+  const dLogps = draw(rows);
+  if (hasGradient) x.gradient = scope.upload("f32", draw(rows * width));
+  found.seed(dLogps, trained ? draw(rows) : new Array(rows).fill(0));
   tape.backward();
-  const buffers = [found.logps, found.entropies, ...(recording ? [x.gradient!, parameters.gradients!] : [])];
+  const buffers = [
+    found.logps,
+    found.entropies,
+    ...(recording ? [x.gradient!, ...(trained ? [parameters.gradients!] : [])] : []),
+  ];
   const all: number[] = [];
   for (const buffer of buffers) all.push(...(await device.read(buffer)));
   device.close();
@@ -59,4 +69,19 @@ it.each([{ isKnown: false }, { isKnown: true }])("is the same in chunks of any l
 it("is the same when nothing is recorded", async () => {
   const recorded = await computed(4);
   expect(await computed(4, { recording: false })).toEqual(recorded.slice(0, 2 * rows));
+});
+
+it.each([false, true])(
+  "has the gradient of a frozen head without computing logits twice where entropies are not trained, added to another: %s",
+  async (hasGradient) => {
+    const expected = await computed(4, { trained: false, hasGradient });
+    for (const chunkRows of [1, 4, rows]) {
+      const found = await computed(chunkRows, { trained: false, hasGradient, entropiesTrained: false });
+      found.forEach((value, i) => void expect(value).toBeCloseTo(expected[i], 12));
+    }
+  },
+);
+
+it("refuses derivatives of entropies that were to stay out of the loss", async () => {
+  await expect(computed(4, { entropiesTrained: false })).rejects.toThrow("entropies");
 });

@@ -18,13 +18,16 @@ export interface TokenLogps {
 
 /**
  * Log-probability of targets[r] and entropy, of softmax((x[r] · wᵀ + bias) / temperature), in chunks of rows: logits of shape
- * [R, V] are never kept but for the last chunk's, which backward begins with; the others it computes again.
+ * [R, V] are never kept but for the last chunk's, which backward begins with; the others it computes again. Where the head is
+ * frozen and entropies stay out of the loss, forward goes on from each chunk's logits to d logp / dx, [R, D]: what there is to go back
+ * to is then a multiple of each row of it, and no logits are computed twice.
  *
  * @param x f32 [R, D], trained rows only
  * @param weight [V, D]; in another format than f32 it is frozen
  * @param bias f32 [V]
  * @param targets i32 [R]
  * @param mostLogits held at once, default 8 Mi elements
+ * @param entropiesTrained whether the loss depends on entropies; default true. When false, `seed` must be given zeros for them
  * @param known logps and entropies that are known already (recorded by the sampler), so that forward is skipped
  */
 export function tokenLogps(
@@ -35,6 +38,7 @@ export function tokenLogps(
     bias = null,
     targets,
     temperature,
+    entropiesTrained = true,
     known = null,
     mostLogits = mostLogitsAtOnce,
   }: {
@@ -42,6 +46,7 @@ export function tokenLogps(
     bias?: Parameter | null;
     targets: DeviceBuffer;
     temperature: number;
+    entropiesTrained?: boolean;
     known?: { logps: DeviceBuffer; entropies: DeviceBuffer } | null;
     mostLogits?: number;
   },
@@ -59,7 +64,25 @@ export function tokenLogps(
   const logps = known?.logps ?? scope.temporary("f32", rows);
   const entropies = known?.entropies ?? scope.temporary("f32", rows);
   const inverseTemperature = 1 / temperature;
+  const constant = (value: number) => scope.upload("f32", new Float32Array(rows).fill(value));
+  /** out[r] (+)= factors[r] · slopes[r]: each row combined with itself alone. */
+  const scaleRows = (out: DeviceBuffer, fresh: boolean, slopes: DeviceBuffer, factors: DeviceBuffer) =>
+    device.enqueue("moeCombine", {
+      x: slopes,
+      weights: factors,
+      inverse: scope.upload(
+        "i32",
+        Int32Array.from({ length: rows }, (_, r) => r),
+      ),
+      residual: fresh ? null : out,
+      y: out,
+      rows,
+      width: inner,
+      active: 1,
+    });
 
+  const frozen = !weight.gradient && !bias?.gradient;
+  const slopes = tape.recording && frozen && !entropiesTrained && !known ? scope.stacked(rows * inner) : null;
   const mark = scope.mark();
   const logits = scope.stacked(chunkRows * vocabulary);
   /** Calls `body` for chunk i with what cuts it out of an array of rows, and its rows. */
@@ -82,6 +105,53 @@ export function tokenLogps(
       outer: vocabulary,
     });
 
+  /** Logits become their derivatives, and those dX (+)= dLogits · weight. */
+  const goBack = (
+    part: (buffer: DeviceBuffer, width: number) => DeviceBuffer,
+    count: number,
+    {
+      dLogps,
+      dEntropies,
+      dX,
+      accumulate,
+    }: { dLogps: DeviceBuffer; dEntropies: DeviceBuffer; dX: DeviceBuffer; accumulate: 0 | 1 },
+  ) => {
+    device.enqueue("tokenLogpsBackward", {
+      logits,
+      targets: part(targets, 1),
+      entropies: part(entropies, 1),
+      dLogps: part(dLogps, 1),
+      dEntropies: part(dEntropies, 1),
+      rows: count,
+      vocabulary,
+      inverseTemperature,
+    });
+    if (weight.gradient)
+      device.enqueue("linearBackwardWeight", {
+        dY: logits,
+        x: part(x.buffer, inner),
+        dW: weight.gradient,
+        rows: count,
+        inner,
+        outer: vocabulary,
+      });
+    if (bias?.gradient) device.enqueue("columnSum", { x: logits, out: bias.gradient, rows: count, width: vocabulary });
+    enqueueLinearBackwardInput(enqueue, weight, {
+      dY: logits,
+      dX: part(dX, inner),
+      rows: count,
+      inner,
+      outer: vocabulary,
+      accumulate,
+    });
+  };
+
+  const unit = slopes && {
+    dLogps: constant(1),
+    dEntropies: constant(0),
+    dX: slopes,
+    accumulate: 0 as const,
+  };
   for (let i = 0; !known && i < chunks; i++)
     inChunk(i, (part, count) => {
       computeLogits(part(x.buffer, inner), count);
@@ -94,60 +164,33 @@ export function tokenLogps(
         vocabulary,
         inverseTemperature,
       });
+      if (unit) goBack(part, count, unit);
     });
 
   let derivatives: { dLogps: DeviceBuffer; dEntropies: DeviceBuffer } | null = null;
-  const backChunk = (
-    i: number,
-    { dLogps, dEntropies }: NonNullable<typeof derivatives>,
-    { gradient, fresh }: ReturnType<Tape["claim"]>,
-  ) =>
-    inChunk(i, (part, count) => {
-      const xPart = part(x.buffer, inner);
-      if (known || i + 1 < chunks) computeLogits(xPart, count);
-      device.enqueue("tokenLogpsBackward", {
-        logits,
-        targets: part(targets, 1),
-        entropies: part(entropies, 1),
-        dLogps: part(dLogps, 1),
-        dEntropies: part(dEntropies, 1),
-        rows: count,
-        vocabulary,
-        inverseTemperature,
-      });
-      if (weight.gradient)
-        device.enqueue("linearBackwardWeight", {
-          dY: logits,
-          x: xPart,
-          dW: weight.gradient,
-          rows: count,
-          inner,
-          outer: vocabulary,
-        });
-      if (bias?.gradient)
-        device.enqueue("columnSum", { x: logits, out: bias.gradient, rows: count, width: vocabulary });
-      enqueueLinearBackwardInput(enqueue, weight, {
-        dY: logits,
-        dX: part(gradient, inner),
-        rows: count,
-        inner,
-        outer: vocabulary,
-        accumulate: fresh ? 0 : 1,
-      });
-    });
-  if (!tape.recording) scope.release(mark);
+  if (!tape.recording || slopes) scope.release(mark);
   tape.push(() => {
     if (derivatives) {
-      const claimed = tape.claim(x);
-      for (let i = chunks - 1; i >= 0; i--) backChunk(i, derivatives, claimed);
+      const { gradient, fresh } = tape.claim(x);
+      if (slopes) scaleRows(gradient, fresh, slopes, derivatives.dLogps);
+      else {
+        const to = { ...derivatives, dX: gradient, accumulate: fresh ? (0 as const) : (1 as const) };
+        for (let i = chunks - 1; i >= 0; i--)
+          inChunk(i, (part, count) => {
+            if (known || i + 1 < chunks) computeLogits(part(x.buffer, inner), count);
+            goBack(part, count, to);
+          });
+      }
     }
-    scope.release(mark);
+    if (!slopes) scope.release(mark);
   });
 
   return {
     logps,
     entropies,
     seed(dLogps, dEntropies) {
+      if (!entropiesTrained && Array.prototype.some.call(dEntropies, (value) => value !== 0))
+        throw new Error("tokenLogps: entropies were to stay out of the loss");
       derivatives = { dLogps: scope.upload("f32", dLogps), dEntropies: scope.upload("f32", dEntropies) };
     },
   };
