@@ -7,6 +7,7 @@
 #include "../pack-cache.h"
 #include "choose.h"
 #include "groups.h"
+#include "lanes.h"
 
 namespace reckon {
 namespace RECKON_ISA {
@@ -59,6 +60,18 @@ int64_t panelsPerTask(const Product& product, const Engine& engine, const Thread
   return panels < 1 ? 1 : panels;
 }
 
+// Chunks that the rows of a group are cut into. A plain product has as many for each thread, so that a thread packs no rows
+// but its own, and has written them itself (shareNear); not where its rows were too few for the tiles, or the weight, which
+// each thread then reads, too large for its cache.
+int64_t chunksOf(const Product& product, int64_t group, const Engine& engine, size_t weightBytes, const Thread& thread) {
+  constexpr size_t kNearWeight = size_t{1} << 19;
+  const int64_t rows = product.groups.end(group) - product.groups.begin(group);
+  const int64_t least = ceilDivide(rows, engine.rowsAtOnce);
+  const int64_t even = ceilDivide(least, thread.count) * thread.count;
+  if (product.groups.count > 1 || weightBytes > kNearWeight || rows < even * 2 * kTileRows) return least;
+  return even;
+}
+
 void multiply(const Product& product, Thread& thread) {
   if (product.groups.rows == 0 || product.columns == 0) return;
   const Engine& engine = chooseEngine(thread);
@@ -69,9 +82,7 @@ void multiply(const Product& product, Thread& thread) {
   const int64_t run = panelsPerTask(product, engine, thread);
   const int64_t runs = ceilDivide(panels, run);
   int64_t chunks = 0;
-  for (int64_t g = 0; g < product.groups.count; g++) {
-    chunks += ceilDivide(product.groups.end(g) - product.groups.begin(g), engine.rowsAtOnce);
-  }
+  for (int64_t g = 0; g < product.groups.count; g++) chunks += chunksOf(product, g, engine, panelBytes * panels, thread);
 
   // Where the thread stands in the list of chunks; tasks ascend but where it begins on another thread's.
   int64_t group = -1, groupChunks = 0, groupFirst = 0, copied = -1;
@@ -84,7 +95,7 @@ void multiply(const Product& product, Thread& thread) {
       while (chunk >= groupFirst + groupChunks) {
         groupFirst += groupChunks;
         group++;
-        groupChunks = ceilDivide(product.groups.end(group) - product.groups.begin(group), engine.rowsAtOnce);
+        groupChunks = chunksOf(product, group, engine, panelBytes * panels, thread);
       }
       const int64_t groupBegin = product.groups.begin(group);
       const int64_t groupRows = product.groups.end(group) - groupBegin;
