@@ -10,7 +10,13 @@ export default defineConfig({
     teardownTimeout: 120_000,
     pool: "forks",
     poolOptions: {
-      forks: { maxForks: 2, execArgv: ["--import", join(import.meta.dirname, "test/typescript-threads.mjs")] },
+      forks: {
+        maxForks: 2,
+        execArgv: ["patient-runner.mjs", "typescript-threads.mjs"].flatMap((name) => [
+          "--import",
+          join(import.meta.dirname, "test", name),
+        ]),
+      },
     },
   },
 });
