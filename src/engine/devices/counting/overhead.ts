@@ -22,12 +22,16 @@ const lanes = 16;
 /** Rows whose column sums are added up apart. */
 const columnBlock = 64;
 
+/** Rows of a block of a weight's gradient, and bytes of the copies of blocks that are worked on at once: one block at least. */
+const gradientBlock = 256;
+const gradientCopies = 2 ** 21;
+
 /** What products, their gradients and sampling hold on each thread, whatever the model: tiles that stay in its caches. */
 const tiles = 2 ** 20;
 
 /**
  * Scratch memory of the native device once it has run such a call, about: each thread's tiles and scores of attention, the
- * copies that products on blocks read rows from, partial sums of columns.
+ * copies that products on blocks and gradients of weights read rows from, partial sums of columns.
  */
 export function scratchBytes(kernel: KernelName, numbers: Sizes, threads: number): number {
   const { rows = 0, inner = 0, outer = 0, width = 0, maxKeys = 0 } = numbers;
@@ -40,6 +44,11 @@ export function scratchBytes(kernel: KernelName, numbers: Sizes, threads: number
     case "linearBlocksBackwardInput":
     case "groupedLinearBlocksBackwardInput":
       return withShared(4 * rows * outer);
+    case "linearBackwardWeight":
+    case "groupedLinearBackwardWeight":
+      return withShared(
+        4 * (inner + outer) * Math.min(rows, Math.max(gradientBlock, gradientCopies / (4 * (inner + outer)))),
+      );
     case "attention":
     case "attentionBackward":
       return withShared(4 * threads * 2 * lanes * (maxKeys + lanes));
