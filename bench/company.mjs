@@ -1,17 +1,19 @@
 // Times a training step beside busy neighbours, in reckon and in a peer in turn. Build first (npm run build).
 //
-//   node bench/company.mjs [WORKLOAD …] [--neighbours 0,1,2,4] [--rounds 3] [--steps N] [--threads 2] [--peer "PEER COMMAND"]
+//   node bench/company.mjs [WORKLOAD …] [--neighbours 0,1,2,4] [--rounds 3] [--steps N] [--threads 2]
+//     [--peer "PEER COMMAND"] [--peer-steps N]
 //
 // A workload is one of `reckon bench grpo`; by default all three. A neighbour is a process that counts for ever, in the same
 // session, so that the scheduler weighs it like one of our threads. A fair share of C processors among T threads and N
 // neighbours is T · C / (T + N) of them, so a step should take (T + N) / C times as long as alone where T + N > C; the last
 // column is how much longer than that it takes. The peer's command gets the workload and `--steps N` behind it and ends its
 // output with a line of JSON that has `seconds_per_step`.
-import { spawn, spawnSync } from "node:child_process";
+import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { availableParallelism, cpus } from "node:os";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
+import { ask, median, range } from "./measure.mjs";
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,
@@ -21,6 +23,7 @@ const { values, positionals } = parseArgs({
     steps: { type: "string" },
     threads: { type: "string", default: "2" },
     peer: { type: "string" },
+    "peer-steps": { type: "string", default: "1" },
   },
 });
 /** Steps that make a measurement of some seconds. */
@@ -30,15 +33,6 @@ const counts = values.neighbours.split(",").map(Number);
 const threads = Number(values.threads);
 const processors = availableParallelism();
 const cli = fileURLToPath(new URL("../dist/cli/main.js", import.meta.url));
-
-/** The last line of a process's output, as JSON. */
-function ask([command, ...args]) {
-  const result = spawnSync(command, args, { encoding: "utf8" });
-  if (result.status !== 0) throw new Error(`${command} failed: ${result.stderr || result.error}`);
-  return JSON.parse(result.stdout.trim().split("\n").at(-1));
-}
-const median = (numbers) => [...numbers].sort((a, b) => a - b)[numbers.length >> 1];
-const range = (numbers) => `${Math.min(...numbers).toFixed(3)}-${Math.max(...numbers).toFixed(3)}`;
 
 /** `body()` beside `count` busy processes. */
 async function inCompany(count, body) {
@@ -69,7 +63,7 @@ for (const workload of workloads) {
   ];
   const sides = [["reckon", () => ask(ours).secondsPerStep]];
   if (values.peer) {
-    const theirs = [...values.peer.split(" "), workload, "--steps", steps];
+    const theirs = [...values.peer.split(" "), workload, "--steps", values["peer-steps"]];
     sides.push(["peer", () => ask(theirs).seconds_per_step]);
   }
   const seconds = new Map(sides.map(([side]) => [side, counts.map(() => [])]));
@@ -83,6 +77,6 @@ for (const workload of workloads) {
       const slower = median(all) / median(seconds.get(side)[0]);
       const fair = Math.max(1, (threads + count) / processors);
       const columns = [median(all).toFixed(3), slower.toFixed(2), fair.toFixed(2), (slower / fair).toFixed(2)];
-      console.log(`${count} | ${side} | ${columns[0]} (${range(all)}) | ${columns.slice(1).join(" | ")}`);
+      console.log(`${count} | ${side} | ${columns[0]} (${range(all, 3)}) | ${columns.slice(1).join(" | ")}`);
     }
 }

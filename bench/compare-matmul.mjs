@@ -4,11 +4,11 @@
 //
 // Each side runs in a process of its own; within a shape the two alternate, so that both see the same machine. A line
 // gives the medians over the rounds, and the median and the spread of the rounds' ratios reckon / torch.
-import { spawnSync } from "node:child_process";
 import { existsSync } from "node:fs";
 import { cpus } from "node:os";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
+import { ask, median, range } from "./measure.mjs";
 
 const { values } = parseArgs({
   options: {
@@ -27,26 +27,18 @@ if (!existsSync(engine)) {
 }
 const { matmulShapes } = await import(engine);
 
-/** The last line of a process's output, as JSON. */
-function ask(command, args) {
-  const result = spawnSync(command, args, { encoding: "utf8" });
-  if (result.status !== 0) throw new Error(`${command} failed: ${result.stderr || result.error}`);
-  return JSON.parse(result.stdout.trim().split("\n").at(-1));
-}
-
 const [threads, seconds] = [Number(values.threads), Number(values.seconds)];
 const ours = (shape) => {
   const call = `benchMatmul(${JSON.stringify({ ...shape, threads, seconds, isa: values.isa })})`;
   const script = `import(${JSON.stringify(engine)}).then(async (m) => console.log(JSON.stringify(await m.${call})))`;
-  return ask(process.execPath, ["-e", script])[0];
+  return ask([process.execPath, "-e", script])[0];
 };
 const theirs = ({ dtype, m, k, n }) =>
-  ask(values.python, [
+  ask([
+    values.python,
     ...[here("peer_matmul.py"), "--threads", values.threads, "--seconds", values.seconds],
     ...["--only", `${dtype},${m},${k},${n}`],
   ]);
-const median = (numbers) => [...numbers].sort((a, b) => a - b)[numbers.length >> 1];
-const range = (numbers) => `${Math.min(...numbers).toFixed(2)}-${Math.max(...numbers).toFixed(2)}`;
 
 console.log(`${cpus()[0].model}, ${threads} threads, medians of ${values.rounds} rounds, GFLOP/s`);
 console.log("shape | torch | reckon, w packed once | ratio (range) | reckon, both packed each call | ratio (range)");
@@ -68,7 +60,7 @@ for (const shape of matmulShapes) {
     median(torch).toFixed(0),
     ...[packed, packing].flatMap((numbers) => [
       median(numbers).toFixed(0),
-      `${median(ratios(numbers)).toFixed(2)} (${range(ratios(numbers))})`,
+      `${median(ratios(numbers)).toFixed(2)} (${range(ratios(numbers), 2)})`,
     ]),
   ];
   console.log(columns.join(" | "));

@@ -5,10 +5,10 @@
 // Each side runs in a process of its own and alternates with the other; opening the model is not counted, a first call on
 // other pairs warms up. Every text is another, of 30-90 tokens or so. Seconds of processor time are printed beside those of the clock:
 // on a machine that others use, too, the first are the ones to compare.
-import { spawnSync } from "node:child_process";
 import { cpus } from "node:os";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
+import { ask, median } from "./measure.mjs";
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,
@@ -52,14 +52,6 @@ async function runOurs() {
   device.close();
 }
 
-/** The last line of a process's output, as JSON. */
-function ask(command, args, input) {
-  const result = spawnSync(command, args, { encoding: "utf8", input });
-  if (result.status !== 0) throw new Error(`${command} failed: ${result.stderr || result.error}`);
-  return JSON.parse(result.stdout.trim().split("\n").at(-1));
-}
-
-const median = (numbers) => [...numbers].sort((a, b) => a - b)[numbers.length >> 1];
 const row = (name, results) => {
   const of = (key) => results.map((result) => count / result[key]);
   const shown = (key) =>

@@ -7,10 +7,10 @@
 // The peer ends its output with a line of JSON that has `seconds_per_step`, `peak_rss_mb` and, of GRPO, `generate_seconds`,
 // for the same workload (`reckon bench grpo --help` says which). Each side runs in a process of its own and the two
 // alternate, so that both see the same machine.
-import { spawnSync } from "node:child_process";
 import { cpus } from "node:os";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
+import { ask, median, range } from "./measure.mjs";
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,
@@ -26,15 +26,6 @@ if (peer.length === 0) {
   process.exit(2);
 }
 const cli = fileURLToPath(new URL("../dist/cli/main.js", import.meta.url));
-
-/** The last line of a process's output, as JSON. */
-function ask([command, ...args]) {
-  const result = spawnSync(command, args, { encoding: "utf8" });
-  if (result.status !== 0) throw new Error(`${command} failed: ${result.stderr || result.error}`);
-  return JSON.parse(result.stdout.trim().split("\n").at(-1));
-}
-const median = (numbers) => [...numbers].sort((a, b) => a - b)[numbers.length >> 1];
-const range = (numbers, digits) => `${Math.min(...numbers).toFixed(digits)}-${Math.max(...numbers).toFixed(digits)}`;
 
 const ours = [];
 const theirs = [];

@@ -92,12 +92,15 @@ struct Thread {
   void finish(uint32_t loop, int64_t tasks);
 };
 
+// All of a loop, on a thread by itself.
+template <typename F>
+RECKON_INLINE void eachRange(int64_t n, int64_t grain, F&& body) {
+  for (int64_t begin = 0; begin < n; begin += grain) body(begin, begin + grain < n ? begin + grain : n);
+}
+
 template <typename F>
 RECKON_INLINE void Thread::share(int64_t n, int64_t grain, F&& body, bool wait) {
-  if (count == 1) {
-    for (int64_t begin = 0; begin < n; begin += grain) body(begin, begin + grain < n ? begin + grain : n);
-    return;
-  }
+  if (count == 1) return eachRange(n, grain, body);
   const int64_t tasks = (n + grain - 1) / grain;
   const uint32_t self = beginLoop(tasks);
   int64_t done = 0;
@@ -111,10 +114,7 @@ RECKON_INLINE void Thread::share(int64_t n, int64_t grain, F&& body, bool wait) 
 
 template <typename F>
 RECKON_INLINE void Thread::shareNear(int64_t n, int64_t grain, F&& body) {
-  if (count == 1) {
-    for (int64_t begin = 0; begin < n; begin += grain) body(begin, begin + grain < n ? begin + grain : n);
-    return;
-  }
+  if (count == 1) return eachRange(n, grain, body);
   const int64_t tasks = (n + grain - 1) / grain;
   const uint32_t self = beginLoop(tasks);
   int64_t done = 0;

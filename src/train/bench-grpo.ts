@@ -9,12 +9,12 @@ import { AdamW } from "../update/adamw.ts";
 import { type BenchOptions, type BenchSettings, type BenchSurroundings, onBenchDevice } from "./bench-run.ts";
 import {
   type BenchModel,
-  type BenchWeights,
+  type BenchSizes,
   benchConfig,
   benchLora,
   benchPolicy,
+  completeSizes,
   parameterCount,
-  requireSizes,
 } from "./bench-workloads.ts";
 import { trainGrpo } from "./grpo.ts";
 import type { GrpoTrainingOptions } from "./grpo-options.ts";
@@ -36,7 +36,7 @@ export interface GrpoBenchResult extends BenchSurroundings {
 }
 
 /** Sizes of a step; all but the model can be told otherwise. */
-export interface GrpoBenchSizes {
+export interface GrpoBenchSizes extends BenchSizes {
   /** P prompts × G completions. */
   prompts: number;
   group: number;
@@ -45,13 +45,6 @@ export interface GrpoBenchSizes {
   completionTokens: number;
   /** LoRA's rank; 0: all weights are trained. */
   rank: number;
-  /** Blocks of the model; null: as many as the published one has. */
-  layers: number | null;
-  /** How frozen weights are held. */
-  weights: BenchWeights;
-  /** Rows of a pass, at most; `auto`: as in a recipe. */
-  microBatchTokens: number | "auto";
-  gradientCheckpointing: boolean;
 }
 
 interface WorkloadSizes
@@ -121,20 +114,9 @@ export const benchGrpo = (
   return onBenchDevice(options, { steps: 20 }, (device, settings) => timeSteps(device, { workload, sizes }, settings));
 };
 
-/** A workload's own passes hold all their rows: one micro-batch, as the peers'. Of other sizes they are as a recipe has them. */
 function sizesOf(workload: GrpoWorkload, given: Partial<GrpoBenchSizes>): GrpoBenchSizes {
   const { model: _, learningRate: __, ...own } = workloads[workload];
-  const asked = Object.fromEntries(Object.entries(given).filter(([, value]) => value !== undefined));
-  const sizes: GrpoBenchSizes = {
-    layers: null,
-    weights: "bf16",
-    microBatchTokens: Object.keys(asked).length > 0 ? "auto" : 8192,
-    gradientCheckpointing: false,
-    ...own,
-    ...asked,
-  };
-  requireSizes(sizes, { group: 2, rank: 0 });
-  return sizes;
+  return completeSizes<GrpoBenchSizes>(own, given, { group: 2, rank: 0 });
 }
 
 async function timeSteps(

@@ -6,12 +6,12 @@ import { AdamW } from "../update/adamw.ts";
 import { type BenchOptions, type BenchSettings, type BenchSurroundings, onBenchDevice } from "./bench-run.ts";
 import {
   type BenchModel,
-  type BenchWeights,
+  type BenchSizes,
   benchConfig,
   benchLora,
   benchPolicy,
+  completeSizes,
   parameterCount,
-  requireSizes,
 } from "./bench-workloads.ts";
 import { automaticMicroBatch } from "./micro-batches.ts";
 import { trainSupervised } from "./supervised.ts";
@@ -41,16 +41,12 @@ export type SftWorkload = keyof typeof workloads;
 export const sftWorkloads = Object.keys(workloads) as SftWorkload[];
 
 /** Sizes of a step; all but the model can be told otherwise. */
-export interface SftBenchSizes {
+export interface SftBenchSizes extends BenchSizes {
   /** Sequences a step, and tokens of each. */
   batch: number;
   length: number;
-  /** As in `GrpoBenchSizes`. */
+  /** LoRA's rank; 0: all weights are trained. */
   rank: number;
-  layers: number | null;
-  weights: BenchWeights;
-  microBatchTokens: number | "auto";
-  gradientCheckpointing: boolean;
 }
 
 /**
@@ -64,24 +60,9 @@ export const benchSft = (
   workload: SftWorkload,
   { sizes: given = {}, ...options }: BenchOptions & { sizes?: Partial<SftBenchSizes> } = {},
 ): Promise<SftBenchResult> => {
-  const sizes = sizesOf(workload, given);
+  const sizes: SftBenchSizes = completeSizes<SftBenchSizes>(workloads[workload], given, { length: 2, rank: 0 });
   return onBenchDevice(options, { steps: 5 }, (device, settings) => timeSteps(device, { workload, sizes }, settings));
 };
-
-/** As in `benchGrpo`. */
-function sizesOf(workload: SftWorkload, given: Partial<SftBenchSizes>): SftBenchSizes {
-  const asked = Object.fromEntries(Object.entries(given).filter(([, value]) => value !== undefined));
-  const sizes: SftBenchSizes = {
-    layers: null,
-    weights: "bf16",
-    microBatchTokens: Object.keys(asked).length > 0 ? "auto" : 8192,
-    gradientCheckpointing: false,
-    ...workloads[workload],
-    ...asked,
-  };
-  requireSizes(sizes, { length: 2, rank: 0 });
-  return sizes;
-}
 
 async function timeSteps(
   device: Device,

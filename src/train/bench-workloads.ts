@@ -58,11 +58,46 @@ export const parameterCount = (config: DecoderConfig): number =>
  * @param least where that is not 1
  * @throws ConfigError naming every size that is not a whole number in its range
  */
-export function requireSizes(sizes: object, least: Readonly<Record<string, number>>): void {
+function requireSizes(sizes: object, least: Readonly<Record<string, number>>): void {
   const wrong = Object.entries(sizes)
     .filter(([name, value]) => typeof value === "number" && !(Number.isInteger(value) && value >= (least[name] ?? 1)))
     .map(([name, value]) => `${name}: expected a whole number from ${least[name] ?? 1}, got ${value}`);
   if (wrong.length > 0) throw new ConfigError(`benchmark: ${wrong.join("; ")}`);
+}
+
+/** Sizes of a training benchmark beside those of its workload's own kind. */
+export interface BenchSizes {
+  /** Blocks of the model; null: as many as the published one has. */
+  layers: number | null;
+  /** How frozen weights are held. */
+  weights: BenchWeights;
+  /** Rows of a pass, at most; `auto`: as in a recipe. */
+  microBatchTokens: number | "auto";
+  gradientCheckpointing: boolean;
+}
+
+/**
+ * A workload's sizes, or others where they are given. A workload's own passes hold all their rows: one micro-batch, as the peers'. Of
+ * other sizes they are as a recipe has them.
+ *
+ * @param least the least of a size, where that is not 1
+ * @throws ConfigError when a size is out of range
+ */
+export function completeSizes<S extends BenchSizes>(
+  own: Omit<S, keyof BenchSizes>,
+  given: Partial<S>,
+  least: Readonly<Record<string, number>>,
+): S {
+  const asked = Object.fromEntries(Object.entries(given).filter(([, value]) => value !== undefined));
+  const usual: BenchSizes = {
+    layers: null,
+    weights: "bf16",
+    microBatchTokens: Object.keys(asked).length > 0 ? "auto" : 8192,
+    gradientCheckpointing: false,
+  };
+  const sizes = { ...usual, ...own, ...asked } as S;
+  requireSizes(sizes, least);
+  return sizes;
 }
 
 const sizeOf = (shape: readonly number[]) => shape.reduce((product, axis) => product * axis, 1);
