@@ -34,15 +34,26 @@ const threads = Number(values.threads);
 const processors = availableParallelism();
 const cli = fileURLToPath(new URL("../dist/cli/main.js", import.meta.url));
 
+/** Neighbours never end by themselves. */
+const running = new Set();
+process.on("exit", () => {
+  for (const neighbour of running) neighbour.kill("SIGKILL");
+});
+for (const signal of ["SIGINT", "SIGTERM"]) process.on(signal, () => process.exit(1));
+
 /** `body()` beside `count` busy processes. */
 async function inCompany(count, body) {
   const busy = "process.stdout.write('.'); for (let i = 0; ; i++) globalThis.sink = i;";
   const neighbours = Array.from({ length: count }, () => spawn(process.execPath, ["-e", busy]));
+  for (const neighbour of neighbours) running.add(neighbour);
   try {
     await Promise.all(neighbours.map(({ stdout }) => once(stdout, "data")));
     return body();
   } finally {
-    for (const neighbour of neighbours) neighbour.kill("SIGKILL");
+    for (const neighbour of neighbours) {
+      neighbour.kill("SIGKILL");
+      running.delete(neighbour);
+    }
   }
 }
 
