@@ -17,18 +17,19 @@ inline void relax() {
 
 class Gate {
  public:
+  // `spinNs`: how long a wait spins before it sleeps. Sleeping and waking cost some microseconds, a spin costs whoever else
+  // wants the processor.
+  explicit Gate(int64_t spinNs) : spinNs_(spinNs) {}
 
   // Returns once `holds()`, which what others do before notify() makes true. What it looks at must be read and written by
   // sequentially consistent operations, so that either notify() sees a sleeper or the sleeper sees what was done.
-  // `spinNs`: how long it spins before it sleeps. Sleeping and waking cost some microseconds, spinning costs whoever else
-  // wants the processor.
   template <typename F>
-  void await(int64_t spinNs, F&& holds) {
+  void await(F&& holds) {
     for (int i = 0; i < kFewLooks; i++) {
       if (holds()) return;
       relax();
     }
-    for (const int64_t limit = now() + spinNs; now() < limit;) {
+    for (const int64_t limit = now() + spinNs_; now() < limit;) {
       for (int i = 0; i < kLooks; i++) {
         if (holds()) return;
         relax();
@@ -55,6 +56,7 @@ class Gate {
   void sleep(uint32_t before);
   void wake();
 
+  const int64_t spinNs_;
   alignas(64) std::atomic<uint32_t> value_{0};
   std::atomic<int> sleepers_{0};
 };

@@ -2,12 +2,11 @@
 
 #if defined(__linux__)
 #include <sched.h>
-#include <sys/resource.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 #endif
 
-#include <chrono>
+#include <cstdint>
 
 namespace reckon {
 
@@ -63,17 +62,6 @@ struct SchedulingAttributes {
 
 }  // namespace
 
-bool Company::here() {
-  rusage usage;
-  if (getrusage(RUSAGE_THREAD, &usage) != 0) return true;
-  const int64_t now = std::chrono::nanoseconds(std::chrono::steady_clock::now().time_since_epoch()).count();
-  if (usage.ru_nivcsw != switches_) {
-    switches_ = usage.ru_nivcsw;
-    switchedAt_ = now;
-  }
-  return now - switchedAt_ < kLatelyNs;
-}
-
 void askForLongSlices() {
   SchedulingAttributes attributes{};
   if (syscall(SYS_sched_getattr, 0, &attributes, sizeof attributes, 0) != 0) return;
@@ -86,7 +74,6 @@ void askForLongSlices() {
 
 #else
 
-bool Company::here() { return true; }
 void askForLongSlices() {}
 Placement::Placement(int) {}
 void Placement::tieWorker(int) const {}

@@ -1,6 +1,5 @@
 // Where the threads of a pool run.
 #pragma once
-#include <cstdint>
 #include <vector>
 
 namespace reckon {
@@ -26,18 +25,6 @@ class Placement {
  private:
   // processors_[i] is thread i's; empty when threads are left to the system.
   std::vector<int> processors_;
-};
-
-// Whether other processes want the processor of the calling thread: whether the thread was made to leave it lately.
-class Company {
- public:
-  // Asks the system; some hundred nanoseconds. Where it does not tell, there is company.
-  bool here();
-
- private:
-  static constexpr int64_t kLatelyNs = 100'000'000;
-  int64_t switches_ = -1;
-  int64_t switchedAt_ = 0;
 };
 
 // Asks the system to run the calling thread for long at a time (100 ms, the most it grants) when others want its processor, too.

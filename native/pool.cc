@@ -18,8 +18,6 @@ namespace {
 
 // How long a wait spins: most waits within a flush are shorter, and a thread that sleeps is missed for longer than this.
 constexpr int64_t kSpinNs = 50'000;
-// How long a thread without a flush spins where no other process wants its processor.
-constexpr int64_t kIdleSpinNs = 1'000'000;
 // With more threads than processors, spinning only keeps others from what they are waited for.
 constexpr int64_t kCrowdedSpinNs = 0;
 
@@ -64,10 +62,10 @@ class FlushToZero {
 
 Pool::Pool(int threads, IsaLevel level, Precision precision)
     : count_(threads),
-      spinNs_(static_cast<unsigned>(threads) <= std::thread::hardware_concurrency() ? kSpinNs : kCrowdedSpinNs),
       placement_(threads),
       table_(tableFor(level, &tableSize_)),
       members_(new Member[threads]),
+      gate_(static_cast<unsigned>(threads) <= std::thread::hardware_concurrency() ? kSpinNs : kCrowdedSpinNs),
       counters_(new Counter[kLoops * (threads + 1)]) {
   for (size_t i = 0; i < tableSize_; i++) plans_.emplace_back(table_[i]);
   for (int i = 0; i < count_; i++) {
@@ -154,11 +152,8 @@ void Pool::describe(uint64_t number, const double* begin, uint32_t loop) {
 void Pool::serve(int index) {
   placement_.tieWorker(index);
   askForLongSlices();
-  Company company;
   for (;;) {
-    // Between two pieces of a rollout the host takes longer than kSpinNs. The wait is for what nobody else could use, as
-    // long as nobody else wants this processor.
-    gate_.await(spinNs_ > 0 && !company.here() ? kIdleSpinNs : spinNs_, [&] {
+    gate_.await([&] {
       return (state_.load(std::memory_order_seq_cst) & kOpen) || stopping_.load(std::memory_order_seq_cst);
     });
     if (stopping_.load(std::memory_order_relaxed)) return;
@@ -195,7 +190,7 @@ void Pool::work(Member& member, bool inside) {
 }
 
 void Pool::awaitEnd(uint64_t number) {
-  gate_.await(spinNs_, [&] {
+  gate_.await([&] {
     const uint64_t state = state_.load(std::memory_order_seq_cst);
     return numberOf(state) != number || !(state & kOpen);
   });
@@ -286,7 +281,7 @@ void Thread::barrier() {
   for (uint32_t self = loop - unwaited; self != loop; self++) {
     const int64_t tasks = pool->members_[index].tasks[self % Pool::kLoops];
     if (tasks > 0 && !pool->finished(self, tasks)) {
-      pool->gate_.await(pool->spinNs_, [&] {
+      pool->gate_.await([&] {
         return pool->finished(self, tasks) || pool->failed_.load(std::memory_order_seq_cst);
       });
     }

@@ -94,8 +94,6 @@ class Pool {
   void recover();
 
   const int count_;
-  // How long waits within a flush spin.
-  const int64_t spinNs_;
   const Placement placement_;
   const KernelEntry* table_;
   size_t tableSize_;
