@@ -8,6 +8,7 @@
 #include <memory>
 #include <string>
 
+#include "bandwidth.h"
 #include "isa.h"
 #include "mapped-file.h"
 #include "memory.h"
@@ -293,6 +294,19 @@ napi_value releaseMapped(napi_env env, napi_callback_info info) {
   return nullptr;
 }
 
+// readBandwidth(bytes, threads, passes) → bytes a second with one thread and with all; undefined when it cannot be measured.
+napi_value readBandwidth(napi_env env, napi_callback_info info) {
+  const Call<3> call(env, info);
+  const int threads = static_cast<int>(call.number(1)), passes = static_cast<int>(call.number(2));
+  double oneThread, allThreads;
+  if (!reckon::readBandwidth(call.size(0), threads, passes, &oneThread, &allThreads)) return nullptr;
+  napi_value result;
+  napi_create_object(env, &result);
+  napi_set_named_property(env, result, "oneThread", number(env, oneThread));
+  napi_set_named_property(env, result, "allThreads", number(env, allThreads));
+  return result;
+}
+
 napi_value initialize(napi_env env, napi_value exports) {
   const napi_property_descriptor properties[] = {
 #define RECKON_METHOD(name, function) {name, nullptr, function, nullptr, nullptr, nullptr, napi_enumerable, nullptr}
@@ -302,7 +316,7 @@ napi_value initialize(napi_env env, napi_value exports) {
       RECKON_METHOD("run", run),           RECKON_METHOD("overhead", overhead),
       RECKON_METHOD("wrongProduct", wrongProduct),
       RECKON_METHOD("mapFile", mapFile),   RECKON_METHOD("unmapFile", unmapFile),
-      RECKON_METHOD("releaseMapped", releaseMapped),
+      RECKON_METHOD("releaseMapped", releaseMapped), RECKON_METHOD("readBandwidth", readBandwidth),
 #undef RECKON_METHOD
   };
   napi_define_properties(env, exports, sizeof(properties) / sizeof(properties[0]), properties);

@@ -24,6 +24,7 @@ export { version } from "./base/version.ts";
 export { type GenerateOptions, generateProblems, problemFromText } from "./data/arithmetic.ts";
 export type { ArithmeticOptions } from "./data/arithmetic-options.ts";
 // The processor.
+export { measureReadBandwidth, type ReadBandwidth } from "./engine/bench-bandwidth.ts";
 export {
   benchMatmul,
   type MatmulBenchOptions,

@@ -220,6 +220,9 @@ test("doctor names the kernels and why, and tries them", async () => {
   const found = lastLine(ended);
   expect(found).toMatchObject({ ok: true, native: { state: "ready", chosen: { forced: false } } });
   expect(ended.stderr).toContain(`${found.native.chosen.isa}, the strongest available`);
+  for (const field of ["oneThread", "allThreads"]) expect(found.readBandwidth[field]).toBeGreaterThan(0);
+  expect(found.readBandwidth.threads).toBe(found.native.chosen.threads);
+  expect(ended.stderr).toMatch(/reads +[\d.]+ GB\/s from memory with one thread/);
   const forced = await reckon.run(["doctor", "--json"], { env: { RECKON_ISA: "portable" } });
   expect(lastLine(forced)).toMatchObject({ ok: true, native: { chosen: { isa: "portable", forced: true } } });
 });

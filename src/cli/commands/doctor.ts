@@ -1,6 +1,8 @@
 import { writeFileSync } from "node:fs";
 import { Command } from "commander";
+import { DeviceError } from "../../base/errors.ts";
 import { version } from "../../base/version.ts";
+import { measureReadBandwidth, type ReadBandwidth } from "../../engine/bench-bandwidth.ts";
 import { type DeviceReport, describeDevices } from "../../engine/registry.ts";
 import { type SelfTest, testKernels } from "../../engine/self-test.ts";
 import { formatTable } from "../../report/table.ts";
@@ -26,9 +28,10 @@ export function doctorCommand(): Command {
     const report = describeDevices();
     const selfTest = report.native.chosen ? await testKernels({ seed: flags.seed }) : null;
     const ok = selfTest?.agree === true;
-    output.show(doctorText(report, selfTest, output.style));
+    const readBandwidth = report.native.chosen ? bandwidthIfAny() : null;
+    output.show(doctorText({ ...report, selfTest, readBandwidth }, output.style));
     if (!ok) process.exitCode = exitCodes.failed;
-    const result = { ok, version, ...report, selfTest };
+    const result = { ok, version, ...report, selfTest, readBandwidth };
     if (flags.out) writeFileSync(flags.out, `${JSON.stringify(result)}\n`);
     output.finish(result);
   });
@@ -42,9 +45,26 @@ interface Flags {
 
 const gibibytes = (bytes: number): string => `${(bytes / 2 ** 30).toFixed(1)} GiB`;
 
+/** Null on a machine too full to measure it: the rest of the report is worth having there. */
+function bandwidthIfAny(): ReadBandwidth | null {
+  try {
+    return measureReadBandwidth();
+  } catch (error) {
+    if (error instanceof DeviceError) return null;
+    throw error;
+  }
+}
+
+interface Findings extends DeviceReport {
+  selfTest: SelfTest | null;
+  readBandwidth: ReadBandwidth | null;
+}
+
 /** The report for people. */
-function doctorText(report: DeviceReport, selfTest: SelfTest | null, style: TerminalStyle): string {
-  const { processor, memory, node, native } = report;
+function doctorText(
+  { processor, memory, node, native, selfTest, readBandwidth }: Findings,
+  style: TerminalStyle,
+): string {
   const facts: [string, string][] = [
     ["reckon", version],
     ["node", node],
@@ -58,6 +78,13 @@ function doctorText(report: DeviceReport, selfTest: SelfTest | null, style: Term
     facts.push(["kernels", `${chosen.isa}, ${why}`]);
     facts.push(["products", `${chosen.precision} operands, f32 sums`]);
     facts.push(["threads", `${chosen.threads}`]);
+  }
+  if (readBandwidth) {
+    const { oneThread, allThreads, threads } = readBandwidth;
+    facts.push([
+      "reads",
+      `${oneThread.toFixed(1)} GB/s from memory with one thread, ${allThreads.toFixed(1)} GB/s with ${threads}`,
+    ]);
   }
   if (selfTest) {
     const verdict = selfTest.agree ? "yes" : `no, only ${selfTest.equal} of ${selfTest.count} numbers of a product`;

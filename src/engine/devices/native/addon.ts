@@ -39,6 +39,8 @@ export interface NativeAddon {
   unmapFile(buffer: ArrayBuffer): void;
   /** The memory behind bytes begin … end of a buffer of `mapFile` may go; it comes back when it is read. */
   releaseMapped(buffer: ArrayBuffer, begin: number, end: number): void;
+  /** Bytes read a second, the fastest of some passes over memory that no cache holds; undefined when it cannot be measured. */
+  readBandwidth(bytes: number, threads: number, passes: number): { oneThread: number; allThreads: number } | undefined;
 }
 
 /** Whether the addon can be used, and what to do when it cannot. */
@@ -95,6 +97,7 @@ const functions = [
   "mapFile",
   "unmapFile",
   "releaseMapped",
+  "readBandwidth",
 ] as const;
 
 /** How the addon differs from the one these sources make: in its kernels or its functions; null when it does not. */
