@@ -1,6 +1,5 @@
 import { ConfigError, DeviceError } from "../base/errors.ts";
-import { requireAddon } from "./devices/native/addon.ts";
-import { automaticThreads, MAX_THREADS } from "./registry.ts";
+import { automaticThreads, MAX_THREADS, requireAddon } from "./registry.ts";
 
 /** What this machine reads from memory, GB/s (10⁹ bytes a second). */
 export interface ReadBandwidth {

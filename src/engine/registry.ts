@@ -7,6 +7,7 @@ import { chooseLevel, choosePrecision } from "./devices/native/levels.ts";
 import { openReferenceDevice } from "./devices/reference/device.ts";
 
 export { CountingDevice, type HeldBytes } from "./devices/counting/device.ts";
+export { requireAddon } from "./devices/native/addon.ts";
 export { type MappedFile, mapFile } from "./devices/native/mapped-file.ts";
 export { MAX_THREADS };
 
