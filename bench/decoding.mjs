@@ -13,6 +13,7 @@ import { cpus, loadavg } from "node:os";
 import { join, resolve } from "node:path";
 import { pathToFileURL } from "node:url";
 import { parseArgs } from "node:util";
+import { median } from "./measure.mjs";
 
 const defaultShapes =
   "smol-135m:bf16,smol-135m:int8,smol-135m:nf4,smol-135m:q4_1,granite-moe-1b:bf16,granite-moe-1b:nf4";
@@ -43,7 +44,7 @@ const threads = Number(values.threads);
 const tokens = Number(values.tokens);
 const rounds = Number(values.rounds);
 const promptTokens = 16;
-const median = (numbers) => [...numbers].sort((a, b) => a - b)[numbers.length >> 1];
+
 const sizeOf = (shape) => shape.reduce((product, axis) => product * axis, 1);
 
 /** Blocks of random half-bytes with small scales: a format of files has no encoder here. */
